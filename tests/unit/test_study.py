@@ -22,6 +22,10 @@ def in_the_project(monkeypatch):
     monkeypatch.chdir(ROOT)
 
 
+FAR = {"url": "https://far.org/v1", "model": "x"}
+TOO_NARROW = {"teacher": "pharmacist", "recipe": "hard", "min_tokens": 9, "max_tokens": 8}
+
+
 @pytest.fixture
 def config():
     return yaml.safe_load(DEMO.read_text(encoding="utf-8"))
@@ -62,19 +66,21 @@ def changed(config: dict, path: str, value) -> dict:
             "rename one",
         ),
         ("students/tiny_hard_40/training", {}, "students.tiny_hard_40.training", "either steps or epochs"),
+        ("students/tiny_hard_40/resources", {"processes": 64}, "students.tiny_hard_40.resources", "ask for fewer"),
         ("models/ghost", {}, "models.ghost.weights", "is not in bases or students"),
         ("models/tiny/format", "m2", "models.tiny.format", "is not in formats"),
         ("solvers/tiny/attempts", 4, "solvers.tiny.attempts", "set temperature above 0"),
         ("sweep/samples", 3, "sweep.samples", "set temperature above 0"),
         ("datasets/hard_40/recipe", "hardest", "datasets.hard_40.recipe", "must be one of hard, random"),
         ("datasets/hard_40/teacher", "nobody", "datasets.hard_40.teacher", "is not in teachers"),
-        ("formats/m1/forced_end", None, "formats.m1", "add the missing key"),
+        ("formats/m1/forced_end", None, "formats.m1", "thinking_start needs forced_end; add this key"),
         ("bases/tiny/path", "models/x", "bases.tiny", "give exactly one of"),
         ("bases/tiny/corpus/sources", ["nowhere"], "bases.tiny.corpus.sources", "is not in sources"),
         ("sources/wards/chain", [3, 1], "sources.wards.chain", "must not be above"),
         ("sources/wards/chain", None, "sources.wards.chain", "the adapter formulary needs this key"),
         ("sources/wards", {"adapter": "medqa_dict", "path": "no/such.json"}, "sources.wards.path", "no such file"),
-        ("sources", {}, "sources", "needs at least one entry"),
+        ("benchmarks", {}, "benchmarks", "needs at least one entry"),
+        ("sources", {}, "solvers", "there are no sources to take questions from"),
         ("sources/wards", {"adapter": "headqa"}, "sources.wards.path", "needs this key, or hub"),
         ("sources/wards", {"adapter": "headqa", "hub": "nobody"}, "sources.wards.hub", "must be a hub id, owner/name"),
         ("sources/wards", {"adapter": "headqa", "hub": "a/b", "path": "x"}, "sources.wards.path", "either hub or path"),
@@ -98,6 +104,19 @@ def changed(config: dict, path: str, value) -> dict:
         ("prompts/solve", "x {questions}", "prompts.solve", "unknown field {questions}"),
         ("benchmarks/in_domain/path", "mine.csv", "benchmarks.in_domain.path", "has no use for it"),
         ("bases/tiny", {"path": "no/model"}, "bases.tiny.path", "no such model folder"),
+        ("endpoints", {"far": {"model": "x"}}, "endpoints.far.url", "missing; add this key"),
+        ("endpoints", {"far": FAR | {"url": "far.org/v1"}}, "endpoints.far.url", "must be an http or https URL"),
+        ("endpoints", {"far": FAR | {"spending_cap": 5}}, "endpoints.far", "spending_cap needs price"),
+        ("endpoints", {"far": FAR | {"extra_body": {"stream": True}}}, "endpoints.far.extra_body", ""),
+        ("solvers/tiny/endpoint", "far", "solvers.tiny.endpoint", "is not in endpoints"),
+        ("solvers/tiny/weights", None, "solvers.tiny", "exactly one of weights and endpoint"),
+        ("solvers/tiny/kind", "recorded", "solvers.tiny.weights", "has no use for it"),
+        ("solvers/tiny", {"kind": "recorded"}, "solvers.tiny.path", "needs this key"),
+        ("domains", {"by": "model"}, "domains", "exactly one of weights and endpoint"),
+        ("domains", {"by": "model", "weights": "tinny"}, "domains.weights", "did you mean 'tiny'?"),
+        ("prompts/domain", "about {question}", "prompts.domain", "put {codes} in"),
+        ("difficulty", {"min_pass_rate": 0.5}, "difficulty.min_pass_rate", "nothing lies between"),
+        ("datasets/hard_40", TOO_NARROW, "datasets.hard_40.min_tokens", "nothing lies between"),
     ],
 )
 def test_a_mistake_is_one_line_with_file_key_and_cure(config, path, value, key, cure):
@@ -213,3 +232,9 @@ def test_a_download_of_another_commit_than_the_lock_names_is_refused(config, tmp
     lock.write_text(json.dumps({"datasets/some/set": "b" * 40}))
     with pytest.raises(M1FlowError, match=f"locked at {'b' * 40}, but .*asked holds {'a' * 40}"):
         study.check_downloads(lock, tmp_path)
+
+
+def test_a_key_that_was_pasted_into_the_config_is_not_repeated(config):
+    with pytest.raises(M1FlowError, match="must be the name of an environment variable") as caught:
+        Study.from_config(changed(config, "endpoints", {"far": FAR | {"key_variable": "sk-secret"}}), [DEMO])
+    assert "secret" not in str(caught.value)

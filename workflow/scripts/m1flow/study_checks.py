@@ -1,0 +1,226 @@
+"""What a schema can't say of a study: names that refer to others, settings that go together, files that are there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from m1flow.config_files import Where, as_flag, refuse
+
+
+def leave_out_disabled(config: dict, where: Where) -> None:
+    for section in ("sources", "benchmarks"):
+        config[section] = {name: entry for name, entry in config[section].items() if entry["enabled"]}
+        if not config[section] and section == "benchmarks":
+            refuse(where, [section], "needs at least one entry that is enabled")
+
+
+def place_downloads(config: dict, where: Where) -> None:
+    """What comes from the hub gets as path the folder that it is downloaded to."""
+    for section in ("sources", "benchmarks", "teachers", "bases"):
+        for name, entry in config[section].items():
+            if "hub" in entry:
+                folder = f"results/{config['study']}/downloads/{section}/{name}"
+                if entry.get("path", folder) not in (folder, [folder]):
+                    refuse(where, [section, name, "path"], "give either hub or path, not both")
+                entry["path"] = folder
+                continue
+            for key in ("revision", "config", "files", "checksum"):
+                if key in entry:
+                    refuse(where, [section, name, key], "says what to take from the hub; add hub, or remove this key")
+
+
+def check_references(config: dict, where: Where) -> None:
+    """Every name must be declared, and settings must go together."""
+    trained = {**config["bases"], **config["students"]}
+    references = [
+        ("sources", "options_of", "teachers"),
+        ("benchmarks", "options_of", "teachers"),
+        ("solvers", "weights", "bases"),
+        ("solvers", "endpoint", "endpoints"),
+        ("solvers", "format", "formats"),
+        ("teachers", "weights", "bases"),
+        ("teachers", "endpoint", "endpoints"),
+        ("teachers", "format", "formats"),
+        ("datasets", "teacher", "teachers"),
+        ("datasets", "format", "formats"),
+        ("datasets", "tokenizer", "bases"),
+        ("students", "base", "bases"),
+        ("students", "dataset", "datasets"),
+        ("students", "format", "formats"),
+        ("models", "weights", "bases or students"),
+        ("models", "format", "formats"),
+    ]
+    for section, key, target in references:
+        declared = trained if target == "bases or students" else config[target]
+        for name, entry in config[section].items():
+            if key == "format" and section == "teachers" and entry["kind"] == "formulary":
+                continue
+            if key in entry and entry[key] not in declared:
+                refuse(
+                    where,
+                    [section, name, key],
+                    f"{entry[key]!r} is not in {target} ({', '.join(declared)})",
+                    entry[key],
+                    declared,
+                )
+    for name, base in config["bases"].items():
+        if name in config["students"]:
+            refuse(where, ["students", name], "is also the name of a base; rename one")
+        for source in base.get("corpus", {}).get("sources", ()):
+            if source not in config["sources"]:
+                refuse(
+                    where,
+                    ["bases", name, "corpus", "sources"],
+                    f"{source!r} is not in sources",
+                    source,
+                    config["sources"],
+                )
+    for section in ("sources", "benchmarks"):
+        for name, entry in config[section].items():
+            if "options_of" in entry and config["teachers"][entry["options_of"]]["kind"] != "recorded":
+                refuse(where, [section, name, "options_of"], "must name a teacher of kind recorded")
+            needed = {"formulary": ["questions", "chain"], "records": ["path", "fields"]}.get(
+                entry["adapter"], ["path"]
+            )
+            useless = ("path", "hub", "fields", "part", "where", "subjects")
+            for key in useless if entry["adapter"] == "formulary" else ("questions", "chain"):
+                if entry.get(key):
+                    refuse(where, [section, name, key], f"the adapter {entry['adapter']} has no use for it; remove it")
+            for key in needed:
+                if key not in entry:
+                    needs = f"the adapter {entry['adapter']} needs this key{', or hub' if key == 'path' else ''}"
+                    refuse(where, [section, name, key], f"missing; {needs}")
+            if "chain" in entry and entry["chain"][0] > entry["chain"][1]:
+                refuse(where, [section, name, "chain"], "the first number must not be above the second")
+    for benchmark, entry in config["benchmarks"].items():
+        for source, other in config["sources"].items():
+            if entry.get("path") and _rows_of(entry) == _rows_of(other):
+                refuse(where, ["benchmarks", benchmark], f"has the same rows as sources.{source}; remove one of them")
+    for section in ("solvers", "teachers", "datasets"):
+        if config[section] and not config["sources"]:
+            refuse(where, [section], "there are no sources to take questions from; add sources, or remove this section")
+    _check_respondents(config, where)
+    for path, entry, low, high in [
+        (["difficulty"], config["difficulty"], "min_pass_rate", "max_pass_rate"),
+        *((["datasets", name], entry, "min_tokens", "max_tokens") for name, entry in config["datasets"].items()),
+    ]:
+        if low in entry and high in entry and entry[low] > entry[high]:
+            refuse(where, [*path, low], f"{entry[low]} is more than {high}, {entry[high]}; nothing lies between")
+    for name, student in config["students"].items():
+        if ("steps" in student["training"]) == ("epochs" in student["training"]):
+            refuse(where, ["students", name, "training"], "give either steps or epochs (null takes one away)")
+        asked, batch = student["resources"], student["training"]["batch_size"]
+        if (sharing := asked["nodes"] * (asked["gpus"] or asked["processes"])) > batch:
+            problem = f"{sharing} processes can't share {batch} examples a step; ask for fewer"
+            refuse(where, ["students", name, "resources"], f"{problem}, or raise training.batch_size")
+    if config["formulary"]["rare_drugs"] >= config["formulary"]["drugs"]:
+        refuse(where, ["formulary", "rare_drugs"], "must be fewer than formulary.drugs")
+    _check_prompts(config["prompts"], where)
+    _check_sampling(config, where)
+    room, sweep = config["engine"]["max_model_len"], config["sweep"]
+    capped = [sweep.get(section, {}).get("budgets", []) for section in ("extensions", "permutations")]
+    longest = max(sum(capped, sweep["budgets"])) + sweep["answer_tokens"]
+    if room is not None and longest >= room:
+        problem = f"with the answer, {longest} tokens leave no room for a prompt in engine.max_model_len, {room}"
+        refuse(where, ["sweep", "budgets"], f"{problem}; lower one or raise the other")
+
+
+def _check_respondents(config: dict, where: Where) -> None:
+    """Who is asked must say where it is: weights or an endpoint for a model, files for recordings."""
+    domains = config["domains"]
+    for key, section in (("weights", "bases"), ("endpoint", "endpoints"), ("format", "formats")):
+        if domains["by"] == "model" and key in domains and domains[key] not in config[section]:
+            problem = f"{domains[key]!r} is not in {section} ({', '.join(config[section])})"
+            refuse(where, ["domains", key], problem, domains[key], config[section])
+    asked = [(["domains"], {"kind": "model", **domains})] if domains["by"] == "model" else []
+    for section in ("solvers", "teachers"):
+        asked += [([section, name], entry) for name, entry in config[section].items()]
+    for path, entry in asked:
+        given = [key for key in ("weights", "endpoint") if key in entry]
+        if entry["kind"] == "model" and len(given) != 1:
+            refuse(where, path, "a model that is asked needs exactly one of weights and endpoint")
+        if entry["kind"] != "model" and given:
+            refuse(where, [*path, given[0]], f"the kind {entry['kind']} has no use for it; remove it")
+        if entry["kind"] == "recorded" and not entry.get("path"):
+            refuse(where, [*path, "path"], "missing; the kind recorded needs this key")
+    if domains["by"] == "model":
+        from m1flow.vocabulary import read_vocabulary  # which needs pandas: not wherever a study is looked at
+
+        read_vocabulary(domains["vocabulary"])
+
+
+def _check_prompts(prompts: dict, where: Where) -> None:
+    """Each prompt must show the question, and no field that there isn't."""
+    for name, text in prompts.items():
+        known = {"question": {"context", "stem", "options"}, "domain": {"question", "codes"}}.get(name, {"question"})
+        shown = set(re.findall(r"\{([A-Za-z_]\w*)\}", text.replace("{{", "").replace("}}", "")))
+        if unknown := sorted(shown - known):
+            refuse(where, ["prompts", name], f"unknown field {{{unknown[0]}}}; there are {', '.join(sorted(known))}")
+        if not shown & {"stem", "question"}:
+            refuse(
+                where,
+                ["prompts", name],
+                f"doesn't show the question; put {{{'stem' if name == 'question' else 'question'}}} in",
+            )
+    if "{codes}" not in prompts["domain"]:
+        refuse(where, ["prompts", "domain"], "doesn't show the vocabulary; put {codes} in")
+
+
+def _check_sampling(config: dict, where: Where) -> None:
+    """Temperatures that engines take, and several generations only where they can differ."""
+    for section in ("solvers", "teachers"):
+        for name, entry in config[section].items():
+            if 0 < entry["temperature"] < 0.01:
+                refuse(where, [section, name, "temperature"], "must be 0 or at least 0.01")
+    if 0 < config["domains"]["temperature"] < 0.01:
+        refuse(where, ["domains", "temperature"], "must be 0 or at least 0.01")
+    if 0 < config["sweep"]["temperature"] < 0.01:
+        refuse(where, ["sweep", "temperature"], "must be 0 or at least 0.01")
+    sampled = [(["sweep", "samples"], config["sweep"]["samples"], config["sweep"]["temperature"])]
+    sampled += [
+        (["solvers", name, "attempts"], s["attempts"], s["temperature"]) for name, s in config["solvers"].items()
+    ]
+    for path, number, temperature in sampled:
+        if number > 1 and temperature == 0:
+            refuse(
+                where,
+                path,
+                f"{number} greedy generations would all be the same; set temperature above 0 or {path[-1]} to 1",
+            )
+
+
+def check_paths(config: dict, where: Where) -> None:
+    """Local files must be there; their paths become relative to where Snakemake runs, always as lists."""
+    folder = Path(config["data_folder"])
+    for name, base in config["bases"].items():
+        if "path" in base and "hub" not in base and not Path(base["path"]).is_dir():
+            refuse(where, ["bases", name, "path"], f"{base['path']}: no such model folder; correct the path")
+    for section in ("sources", "benchmarks", "solvers", "teachers"):
+        for name, entry in config[section].items():
+            for key in ("ids", "without_ids") if section in ("sources", "benchmarks") else ():
+                entry[key] = _as_list(entry.get(key, []))
+                for path in entry[key]:
+                    if not Path(path).is_file():
+                        refuse(where, [section, name, key], f"{path}: no such list of ids; correct the path")
+            if "hub" in entry:
+                entry["path"] = _as_list(entry["path"])
+                continue
+            paths = [str(folder / path) for path in _as_list(entry.get("path", []))]
+            for path in paths:
+                if not Path(path).exists():
+                    refuse(where, [section, name, "path"], f"{path}: no such file; mend the path or data_folder")
+            entry["path"] = paths
+    config["data_folder"] = "."
+
+
+def _rows_of(entry: dict) -> str:
+    """What decides which rows a question set reads."""
+    keys = ("config", "revision", "split", "files", "part", "where", "ids", "without_ids", "limit", "subjects")
+    place = entry.get("hub") or sorted(_as_list(entry.get("path", [])))
+    selection = {key: entry[key] for key in keys if entry.get(key) and (key != "split" or "hub" in entry)}
+    return as_flag([place, selection])
+
+
+def _as_list(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else list(value)
