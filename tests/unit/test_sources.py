@@ -426,3 +426,17 @@ def test_long_cells_and_capital_suffixes_are_read(tmp_path):
 def test_answers_that_count_from_0_are_taken(tmp_path):
     table, _ = records(write(tmp_path / "d.csv", "q,o1,o2,o3,a\nDose?,x,y,z,0\nWhen?,u,v,w,2\n"), CSV_FIELDS)
     assert list(table["answer_index"]) == [0, 2]
+
+
+@pytest.mark.parametrize(
+    ("adapter", "content", "number"),
+    [
+        ("pubmedqa", {"1": {"QUESTION": "q", "CONTEXTS": None, "final_decision": "yes"}}, 1),
+        ("headqa", {"exams": {"a": {"data": [{"answers": [None], "ra": 1, "qtext": "q", "qid": 1}]}}}, 1),
+        ("headqa", {"exams": ["a"]}, 1),
+    ],
+)
+def test_a_row_of_another_shape_is_named(tmp_path, adapter, content, number):
+    path = write(tmp_path / "d.json", content)
+    with pytest.raises(M1FlowError, match=rf"d\.json.* row {number} isn't shaped as|d\.json: s: field"):
+        load("s", {"adapter": adapter, "path": str(path)}, 0)

@@ -16,14 +16,17 @@ import pytest
 
 from m1flow.errors import M1FlowError
 from m1flow.storage import (
+    CONTRACTS,
     atomic_file,
     fingerprint,
     fingerprint_path,
+    iterate_table,
     provenance,
     read_json,
     read_provenance,
     read_table,
     write_json,
+    write_rows,
     write_table,
 )
 
@@ -149,3 +152,45 @@ def test_provenance_names_parameters_inputs_versions_and_commit(table):
     assert made["inputs"] == {str(table): fingerprint_path(table)}
     assert made["packages"]["pandas"] == pd.__version__
     assert made["commit"]
+
+
+def trace_row(n: int, **more) -> dict:
+    row = dict.fromkeys(CONTRACTS["traces"].names, "t") | {"question_id": f"q{n}", "parsed_index": None, "cost": None}
+    return row | {"verified": True, "hard": True, "sampled": False, "prompt_tokens": n, "completion_tokens": 1} | more
+
+
+def test_rows_are_written_and_read_a_part_at_a_time(tmp_path):
+    taken = []
+
+    def rows():
+        for n in range(2500):
+            taken.append(n)
+            yield trace_row(n)
+
+    write_rows(tmp_path / "t.parquet", rows(), "traces", provenance={"parameters": {"a": 1}})
+    assert pq.ParquetFile(tmp_path / "t.parquet").num_row_groups == 3
+    assert read_provenance(tmp_path / "t.parquet") == {"parameters": {"a": 1}}
+    assert list(iterate_table(tmp_path / "t.parquet", "traces")) == [trace_row(n) for n in range(2500)]
+    some = read_table(tmp_path / "t.parquet", "traces", ["prompt_tokens"], question_ids=["q7", "q2400"])
+    assert some["prompt_tokens"].tolist() == [7, 2400]
+
+
+def test_rows_that_end_in_an_error_leave_no_table(tmp_path):
+    def rows():
+        yield trace_row(0)
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        write_rows(tmp_path / "t.parquet", rows(), "traces")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_rows_are_a_table_too(tmp_path):
+    write_rows(tmp_path / "t.parquet", [], "traces")
+    assert read_table(tmp_path / "t.parquet", "traces").empty
+
+
+def test_a_part_that_breaks_the_contract_is_named(tmp_path):
+    write_rows(tmp_path / "t.parquet", [trace_row(0), trace_row(1, reasoning=None)], "traces")
+    with pytest.raises(M1FlowError, match=r"t\.parquet: column 'reasoning' has 1 empty values"):
+        list(iterate_table(tmp_path / "t.parquet", "traces"))

@@ -20,12 +20,12 @@ class RecordedOrders:
     """In which order the recorded questions had their options."""
 
     def __init__(self, paths: Iterable[Path | str]):
-        """Read files of either layout that `traces.RecordedTeacher` reads; of a question's recordings the first counts.
+        """Read files of any layout that `recorded_turns` reads; of a question's recordings the first counts.
 
         Recordings without options have no order; they are counted and logged.
 
         Raises:
-            M1FlowError: a file has neither layout.
+            M1FlowError: a file has none of the layouts.
         """
         self._orders: dict[tuple, list[str]] = {}
         for path in map(Path, paths):
@@ -59,11 +59,11 @@ class RecordedOrders:
 
 
 def recorded_question(row: Mapping[str, Any]) -> tuple[str, list[str]]:
-    """A recording's question, passage included, and its options (none found: []). KeyError where it has neither layout.
+    """A recording's question, passage included, and its options (none found: []). KeyError where its layout is unknown.
 
     Options come as in a source: {A: text} (nulls, which Parquet adds, are no options), [{letter, content}] or [text].
     """
-    if "completion" not in row:
+    if "completion" not in row and "predicted_answer" not in row:
         return split_prompt(row["prompt"])
     stem, given = row["question"], row["options"]
     return stem, labelled_options(given, "options")[1] if isinstance(given, Mapping | list) else []

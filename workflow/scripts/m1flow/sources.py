@@ -127,7 +127,7 @@ def load(
                 f"config: {name}: {key}: the adapter {spec['adapter']} has no use for it; remove this key"
             )
     source = SourceSpec(name, spec, formulary_spec)
-    rows: Iterable[Row] = _listed(adapter(source), source)
+    rows: Iterable[Row] = _listed(_shaped(adapter(source), source), source)
     if spec.get("limit") is not None:
         rows = islice(rows, spec["limit"])
     questions, report = make_questions(
@@ -146,6 +146,20 @@ def load(
         if report["difference"]:
             log.warning("%(source)s: %(read)d rows where %(expected)d were expected (%(difference)+d)", report)
     return questions, report
+
+
+def _shaped(rows: Iterable[Row], spec: SourceSpec) -> Iterator[Row]:
+    """The adapter's rows; one that it can't take apart (a null for a list, a text for a mapping) is named by number."""
+    number = 1
+    try:
+        for row in rows:
+            yield row
+            number += 1
+    except (TypeError, AttributeError, IndexError, KeyError) as error:
+        raise M1FlowError(
+            f"{spec.where}: {spec.name}: row {number} isn't shaped as the adapter {spec.settings['adapter']} reads "
+            f"them ({' '.join(str(error).split())[:120]}); mend the row, or choose another adapter"
+        ) from error
 
 
 def _listed(rows: Iterable[Row], spec: SourceSpec) -> Iterator[Row]:

@@ -10,8 +10,9 @@ import os
 import platform
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from importlib import metadata
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -39,11 +40,26 @@ _QUESTION = {
     "origin_id": _text,
     "domain": _text,
 }
+_EXAMPLE = {
+    "question_id": _text,
+    "source": _text,
+    "domain": _text,
+    "prompt": _text,
+    "reasoning": _text,
+    "answer": _text,
+    "text": _text,
+    "prompt_tokens": _int,
+    "thinking_tokens": _int,
+    "answer_tokens": _int,
+    "input_ids": pa.list_(_int),
+}
 _GENERATION = {
     "question_id": _text,
     "sample": _int,
+    "permutation": _int,
     "budget": _int,
     "extensions": _int,
+    "cue": _text,
     "extensions_done": _int,
     "thinking_tokens": _int,
     "natural_end": _bool,
@@ -52,6 +68,7 @@ _GENERATION = {
     "answer_text": _text,
     "answer_finished": _bool,
     "answer_logprob": _real,
+    "option_logprobs": pa.list_(_real),
 }
 _CELL = {
     "model": _text,
@@ -81,6 +98,10 @@ CONTRACTS: dict[str, pa.Schema] = {
             "parsed_index": _int,
             "correct": _bool,
             "tokens": _int,
+            "outcome": _text,
+            "reasoning": _text,
+            "prompt_tokens": _int,
+            "cost": _real,
         },
         "difficulty": {"question_id": _text, "attempts": _int, "correct": _int, "pass_rate": _real, "hard": _bool},
         "traces": {
@@ -94,20 +115,13 @@ CONTRACTS: dict[str, pa.Schema] = {
             "prompt_tokens": _int,
             "completion_tokens": _int,
             "cost": _real,
+            "hard": _bool,
+            "sampled": _bool,
         },
+        "domains": {"question_id": _text, "domain": _text, "code": _text, "attempts": _int, "outcome": _text},
+        "examples": _EXAMPLE | {"hard": _bool, "sampled": _bool},
         "corpora": {"prompt": _text, "completion": _text, "kind": _text},
-        "datasets": {
-            "question_id": _text,
-            "source": _text,
-            "domain": _text,
-            "prompt": _text,
-            "reasoning": _text,
-            "answer": _text,
-            "text": _text,
-            "prompt_tokens": _int,
-            "thinking_tokens": _int,
-            "answer_tokens": _int,
-        },
+        "datasets": _EXAMPLE,
         "generations": _GENERATION,
         "sweeps": _GENERATION | {"parsed_index": _int, "outcome": _text, "correct": _bool},
         "accuracy": _CELL,
@@ -115,7 +129,12 @@ CONTRACTS: dict[str, pa.Schema] = {
 }
 """The columns that readers of each table rely on; a table may carry more."""
 
-NULLABLE = {"domain", "parsed_index", "answer_logprob", "matched_id", "cost", "thinking_text"}
+NULLABLE = {
+    *("domain", "code", "parsed_index", "answer_logprob", "option_logprobs"),
+    *("matched_id", "cost", "thinking_text"),
+}
+_CHUNK = 1000
+"""Rows written at a time where a table is too long to be held."""
 
 
 @contextlib.contextmanager
@@ -180,19 +199,56 @@ def write_table(
         pq.write_table(table, temporary, compression="zstd")
 
 
-def read_table(path: Path | str, contract: str, columns: list[str] | None = None) -> pd.DataFrame:
+def write_rows(path: Path | str, rows: Iterable[dict], contract: str, *, provenance: dict | None = None) -> None:
+    """Write rows as they come, atomically, without holding them: for tables of long texts.
+
+    Args:
+        path: where to.
+        rows: mappings with just the contract's columns.
+        contract: a key of CONTRACTS.
+        provenance: what made the table, as returned by `provenance`.
+    """
+    schema = CONTRACTS[contract].with_metadata({PROVENANCE_KEY: json.dumps(provenance or {}, sort_keys=True).encode()})
+    coming = iter(rows)
+    with atomic_file(path) as temporary, pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
+        while chunk := list(islice(coming, _CHUNK)):
+            writer.write_table(pa.Table.from_pylist(chunk, schema=schema))
+
+
+def read_table(
+    path: Path | str, contract: str, columns: list[str] | None = None, *, question_ids: list[str] | None = None
+) -> pd.DataFrame:
     """Read a table and check it against its contract.
 
     Args:
         path: a Parquet file.
         contract: a key of CONTRACTS.
         columns: read only these; all by default.
+        question_ids: read only these questions' rows; all by default.
 
     Raises:
         M1FlowError: no such file, not Parquet, a column missing or of another type, a null where none may be.
     """
-    schema = CONTRACTS[contract]
-    wanted = columns or schema.names
+    wanted = columns or CONTRACTS[contract].names
+    only = None if question_ids is None else [("question_id", "in", question_ids)]
+    table = _readable(path, contract, wanted, lambda: pq.read_table(path, columns=columns, filters=only))
+    return _typed(path, contract, wanted, table).to_pandas()
+
+
+def iterate_table(path: Path | str, contract: str) -> Iterator[dict]:
+    """A table's rows as mappings, a part in memory at a time.
+
+    Raises:
+        M1FlowError: as `read_table`; while iterating where a later part is at fault.
+    """
+    names = CONTRACTS[contract].names
+    file = _readable(path, contract, names, lambda: pq.ParquetFile(path))
+    for batch in file.iter_batches(_CHUNK):
+        yield from _typed(path, contract, names, pa.Table.from_batches([batch])).to_pylist()
+
+
+def _readable(path: Path | str, contract: str, wanted: list[str], read: Callable[[], Any]) -> Any:
+    """What ``read`` gives of a Parquet file that has the columns wanted."""
     try:
         present = pq.read_schema(path)
         missing = [name for name in wanted if name not in present.names]
@@ -201,31 +257,40 @@ def read_table(path: Path | str, contract: str, columns: list[str] | None = None
                 f"{path}: column {missing[0]!r} is missing from this {contract} table; "
                 "delete the file and rerun, or name the column as the contract does"
             )
-        table = pq.read_table(path, columns=columns)
+        return read()
     except FileNotFoundError:
         raise M1FlowError(f"{path}: no such file; make it with: snakemake {path}") from None
     except (pa.ArrowInvalid, OSError) as error:
         raise M1FlowError(
             f"{path}: not a readable Parquet file ({_one_line(error)}); delete it and rerun: snakemake {path}"
         ) from None
+
+
+def _typed(path: Path | str, contract: str, wanted: list[str], table: pa.Table) -> pa.Table:
+    """The table with the contract's types in the columns wanted, and no nulls where none may be."""
+    schema = CONTRACTS[contract]
     for name in wanted:
-        if name not in schema.names:
-            continue
-        column, field = table.column(name), schema.field(name)
-        if column.type != field.type:
-            try:
-                table = table.set_column(table.column_names.index(name), name, column.cast(field.type))
-            except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-                raise M1FlowError(
-                    f"{path}: column {name!r} holds {column.type}, the {contract} table wants {field.type}; "
-                    "convert it, or delete the file and rerun"
-                ) from None
-        if column.null_count and name not in NULLABLE:
-            raise M1FlowError(
-                f"{path}: column {name!r} has {column.null_count} empty values, the {contract} table allows none; "
-                "fill them, or delete the file and rerun"
-            )
-    return table.to_pandas()
+        if name in schema.names:
+            table = _typed_column(path, contract, table, schema.field(name))
+    return table
+
+
+def _typed_column(path: Path | str, contract: str, table: pa.Table, field: pa.Field) -> pa.Table:
+    column = table.column(field.name)
+    if column.null_count and field.name not in NULLABLE:
+        raise M1FlowError(
+            f"{path}: column {field.name!r} has {column.null_count} empty values, the {contract} table allows none; "
+            "fill them, or delete the file and rerun"
+        )
+    if column.type == field.type:
+        return table
+    try:
+        return table.set_column(table.column_names.index(field.name), field.name, column.cast(field.type))
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        raise M1FlowError(
+            f"{path}: column {field.name!r} holds {column.type}, the {contract} table wants {field.type}; "
+            "convert it, or delete the file and rerun"
+        ) from None
 
 
 def read_json(path: Path | str) -> Any:
