@@ -1,0 +1,118 @@
+"""How fast an endpoint may be asked: requests and tokens per minute, and pauses that it asks for."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+WINDOW = 60.0
+"""Seconds over which endpoints count."""
+_BURST = 1.0
+"""Seconds of the rate that may be taken at once, so that a late wake-up doesn't slow the whole down."""
+_TICK = 0.001
+
+
+@dataclass
+class Grant:
+    """An amount that was let through at a time, in the clock's seconds."""
+
+    time: float
+    amount: float
+
+
+class RateLimit:
+    """A token bucket of one second's worth, which in no window of 60 seconds lets through more than the limit.
+
+    What is let through is an estimate, to be corrected once the true amount is known. A correction upwards may lift
+    a window over the limit, since it comes too late to refuse; it is made up for before anything else is let through.
+    """
+
+    def __init__(self, per_minute: float, clock: Callable[[], float] = time.monotonic):
+        """Allow so much a minute."""
+        self.per_minute = per_minute
+        self._clock = clock
+        self._grants: deque[Grant] = deque()
+        self._total = 0.0
+        self._next = clock()
+
+    def delay(self, amount: float) -> float:
+        """Seconds until an amount may be taken; 0 for now. An amount over the limit counts as the limit."""
+        now = self._clock()
+        while self._grants and self._grants[0].time + WINDOW <= now:
+            self._total -= self._grants.popleft().amount
+        if not self._grants:
+            self._total = 0.0  # without what rounding left
+        excess = self._total + min(amount, self.per_minute) - self.per_minute
+        free_at = self._next
+        for grant in self._grants:
+            if excess <= 0:
+                break
+            excess -= grant.amount
+            free_at = max(free_at, grant.time + WINDOW)
+        return max(free_at - now, 0.0)
+
+    def take(self, amount: float) -> Grant:
+        """Take an amount, which `delay` said may be taken now."""
+        grant = Grant(self._clock(), min(amount, self.per_minute))
+        self._grants.append(grant)
+        self._total += grant.amount
+        self._next = max(self._next, grant.time - _BURST) + self._seconds(grant.amount)
+        return grant
+
+    def correct(self, grant: Grant, amount: float) -> None:
+        """Say what a grant came to."""
+        change = amount - grant.amount
+        if self._grants and grant.time >= self._grants[0].time:  # else it left the window, and the total
+            grant.amount = amount
+            self._total += change
+        self._next += self._seconds(change)
+
+    def _seconds(self, amount: float) -> float:
+        return amount * WINDOW / self.per_minute
+
+
+class Pace:
+    """When the next request may go out: both rates, and whatever pause the endpoint asked for.
+
+    Must be used within one event loop; whoever comes first goes first.
+    """
+
+    def __init__(self, requests_per_minute: float | None, tokens_per_minute: float | None):
+        """Take the limits; None for none."""
+        self._requests = RateLimit(requests_per_minute) if requests_per_minute else None
+        self._tokens = RateLimit(tokens_per_minute) if tokens_per_minute else None
+        self._queue = asyncio.Lock()
+        self._resume = 0.0
+
+    def pause(self, seconds: float) -> None:
+        """Send nothing for so long; a pause that is under way is not shortened."""
+        self._resume = max(self._resume, time.monotonic() + seconds)
+
+    async def paused(self) -> None:
+        """Wait until no pause is on; then a moment at random, lest all come back at once."""
+        while (left := self._resume - time.monotonic()) > 0:
+            await asyncio.sleep(left + random.uniform(0, min(1.0, left / 4)))
+
+    async def clear(self, tokens: float) -> Grant | None:
+        """Wait for the rates; gives the grant of tokens, to be corrected, where their number is limited."""
+        if self._requests is None and self._tokens is None:
+            return None
+        async with self._queue:
+            while delay := self._delay(tokens):
+                await asyncio.sleep(max(delay, _TICK))
+            if self._requests:
+                self._requests.take(1)
+            return self._tokens.take(tokens) if self._tokens else None
+
+    def correct(self, grant: Grant | None, tokens: float) -> None:
+        """Say how many tokens a request came to."""
+        if grant is not None and self._tokens is not None:
+            self._tokens.correct(grant, tokens)
+
+    def _delay(self, tokens: float) -> float:
+        requests = self._requests.delay(1) if self._requests else 0.0
+        return max(requests, self._tokens.delay(tokens) if self._tokens else 0.0)
