@@ -3,6 +3,7 @@ r"""Answers: what is stated is read, and nothing else is."""
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 
 import pytest
@@ -64,6 +65,20 @@ def read(text, options=DRUGS, finished=True):
         ("Dexamethasone is wrong, as is Aspirin", "unparsed"),
         ("Answer: D because of clotting", "unparsed"),
         ("The answer is D.", "unparsed"),
+        ("It helps clotting.\n\n**Answer: D**", 3),
+        ("It helps clotting.\n\n**Final Answer:** D. Vitamin K\n---\n", 3),
+        ("It helps clotting.\nCorrect answer: (D)", 3),
+        ("It helps clotting.\nAnswer choice: D.", 3),
+        ("Answer: D\n\nIt helps clotting.\n\nAnswer: D", 3),
+        ("D\n\nA question for you: which is a steroid?\n\nAnswer: B", 3),
+        ("It helps clotting.\nAnswer: D\nAnother question?\nAnswer: B", "unparsed"),
+        ("It helps clotting.\nAnswer: D\nOr so.\nAnswer: A or D", "unparsed"),
+        ("It helps clotting.\nAnswer: A or D\nHm.\nAnswer: D", "unparsed"),
+        ("It helps clotting.\nAnswer: D\nOr does it?", "unparsed"),
+        ("It helps clotting.\nAnswer: D. Vitamin B", "unparsed"),
+        ("It helps clotting. Answer: D", "unparsed"),
+        ("It helps clotting.\nD", "unparsed"),
+        ("It helps clotting.\nAnswer:", "unparsed"),
         ("A patient needs more", "unparsed"),
         ("I can't say.", "unparsed"),
     ],
@@ -83,6 +98,9 @@ def test_reading(text, expected):
         ("\\boxed{A}\nSecond: \\boxed{B}", "unparsed"),
         ("\\boxed{A}\nThe answer is \\boxed{42}", "unparsed"),
         ("\\boxed{42}\nThe answer is \\boxed{A}", 0),
+        ("\\boxed{A}\nNo:\n\\boxed{B}\nOr rather:\n\\boxed{A}", "unparsed"),
+        ("\\boxed{AB}\nIf one only:\n\\boxed{A}\nSo \\boxed{AB}\nFinal answer, if one only:\n\\boxed{A}", "unparsed"),
+        ("\\boxed{A}\nNo:\n\\boxed{B}\nAgain:\n\\boxed{B}", 1),
     ],
 )
 def test_of_different_boxes_only_one_given_as_the_final_answer_counts(text, expected):
@@ -96,6 +114,7 @@ def test_of_different_boxes_only_one_given_as_the_final_answer_counts(text, expe
         (r"\boxed{B} since", 1),
         ("D", "truncated"),
         ("Final Answer: D\nVitamin", "truncated"),
+        ("It helps clotting.\nAnswer: D", "truncated"),
         ("", "truncated"),
         (r"\boxed{", "truncated"),
         ("\\boxed{A}\nFinal Answer: \\boxed{B}", "unparsed"),
@@ -133,9 +152,8 @@ def test_escaped_braces_and_percent_signs():
 
 @given(plain)
 def test_prose_is_never_an_answer(text):
-    """Without a box only a first line that is nothing but an option counts."""
-    said = [line.lower().replace("option", "").replace("choice", "") for line in text.splitlines()]
-    said = [line.replace("final", "").replace("answer", "") for line in said]
+    """Without a box only a line that is nothing but an option counts."""
+    said = [re.sub("option|choice|final|correct|answer", "", line.lower()) for line in text.splitlines()]
     assume(not any(option.lower().strip(". ") in line for option in DRUGS for line in said))
     assume(not any(sum(map(str.isalnum, line)) == 1 for line in said))
     assert parse_answer(text, DRUGS).index is None
@@ -210,7 +228,7 @@ def test_real_traces_are_read_as_their_authors_read_them(shared_data):
             if parsed.index is not None and "ABCD"[parsed.index] != row["predicted_answer"]:
                 differing.append((row["realidx"], parsed.index, row["predicted_answer"]))
     assert outcomes == {"cut": 129, "parsed": 316, "empty": 1}
-    assert len(differing) <= 1  # that one says D, in prose that argues for C
+    assert len(differing) <= 1  # that one thinks A, as predicted, but answers C
 
 
 @pytest.mark.real

@@ -4,12 +4,13 @@ Only the answer segment is ever parsed, never thinking. What counts as a stateme
 
 1. ``\boxed{...}``, the last complete one. It must read as one option: a letter ("A", "(A)", "Option A"), an option's
    text, or both ("A. text") where they agree. An empty box is ignored.
-2. Without a box: the first line of the answer, after an optional "Answer:" or "Final Answer:", if all of it is a
-   letter or an option's text.
+2. Without a box: the first line of the answer, after an optional "Answer:" (or "Final answer:", "Correct answer:",
+   "Answer choice:"), if all of it is a letter or an option's text. Else the last line, if it has that cue and nothing
+   but an option after it, and every other line with the cue says the same.
 
 Boxes that name different options (or one that names none, beside one that does) are settled only by a last box that is
-given as the answer: it ends the text, and its line is the box alone or says "answer". Anything else is unparsed: an
-answer is never guessed from the nearest option or the first letter.
+given as the answer: it ends the text, its line is the box alone or says "answer", and what it says was not boxed and
+given up before. Anything else is unparsed: an answer is never guessed from the nearest option or the first letter.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ _LETTER_AND_TEXT = re.compile(
     r"(?:option\s+|choice\s+)?(?:\(([A-J])\)[.:]?|([A-J])\s?(?:[.):]|\s[-\u2013\u2014]\s))\s*(\S.*)",
     re.IGNORECASE | re.DOTALL,
 )
-_CUE = re.compile(r"(?:final\s+)?answer\s*:", re.IGNORECASE)
+_CUE = re.compile(r"(?:(?:final|correct)\s+)?answer(?:\s+choice)?\s*:", re.IGNORECASE)
 _SAYS_ANSWER = re.compile(r"\banswer\b", re.IGNORECASE)
 _MARKS = " \t\n*_$`#\"'"
 _AFTER_LAST_BOX = re.compile(r"[\s*_$`.#\]\\)-]*")
@@ -64,8 +65,8 @@ def parse_answer(text: str, options: Sequence[str], *, finished: bool = True) ->
     Returns:
         outcome ``parsed``; or ``unparsed``, ``truncated`` (cut off before an answer was complete), ``empty``.
     """
-    boxes, unclosed = _boxes(text)
-    boxes = [box for box in boxes if _bare(box[0])]
+    boxes, unclosed = find_boxes(text)
+    boxes = [box for box in boxes if bare(box[0])]
     if unclosed:
         return Parsed(None, TRUNCATED)
     if boxes:
@@ -76,6 +77,7 @@ def parse_answer(text: str, options: Sequence[str], *, finished: bool = True) ->
         return Parsed(None, EMPTY)
     else:
         index = _first_line(text, options)
+        index = _last_line(text, options) if index is None else index
     return Parsed(index, PARSED if index is not None else UNPARSED)
 
 
@@ -100,7 +102,7 @@ def read_option(content: str, options: Sequence[str]) -> int | None:
     An exact text goes before one that differs in case or in a final full stop.
     """
     readings = set()
-    for reading in {_squeezed(content), _bare(content)}:
+    for reading in {_squeezed(content), bare(content)}:
         readings |= _text_readings(reading, options) | _letter_readings(reading, options)
     return readings.pop() if len(readings) == 1 else None
 
@@ -135,6 +137,9 @@ def _settle(text: str, boxes: list[tuple[str, int, int]], options: Sequence[str]
     read = [read_option(content, options) for content, _, _ in boxes]
     if len(set(read)) == 1:
         return read[-1]
+    changed = max(place for place, index in enumerate(read) if index != read[-1])
+    if read[-1] in read[:changed]:
+        return None
     _, start, end = boxes[-1]
     before = text[text.rfind("\n", 0, start) + 1 : start]
     alone = not before.strip(_MARKS + "[\\(")
@@ -149,7 +154,14 @@ def _first_line(text: str, options: Sequence[str]) -> int | None:
     return read_option(stated.split("\n", 1)[0].strip(_MARKS), options)
 
 
-def _boxes(text: str) -> tuple[list[tuple[str, int, int]], bool]:
+def _last_line(text: str, options: Sequence[str]) -> int | None:
+    lines = [line.strip(_MARKS) for line in text.split("\n") if any(map(str.isalnum, line))]
+    stated = {place: line[cue.end() :] for place, line in enumerate(lines) if (cue := _CUE.match(line))}
+    said = {read_option(option.strip(_MARKS), options) for option in stated.values()}
+    return said.pop() if len(said) == 1 and len(lines) - 1 in stated else None
+
+
+def find_boxes(text: str) -> tuple[list[tuple[str, int, int]], bool]:
     """Complete boxes as (content, start, end), and whether the last one is never closed. Escaped braces don't count."""
     found = []
     position = 0
@@ -168,7 +180,7 @@ def _boxes(text: str) -> tuple[list[tuple[str, int, int]], bool]:
     return found, False
 
 
-def _bare(content: str) -> str:
+def bare(content: str) -> str:
     """A box's content without LaTeX and Markdown around its text."""
     while (unwrapped := _LATEX_TEXT.sub(r"\1", content)) != content:
         content = unwrapped
