@@ -42,13 +42,17 @@ check: lint  ## the quick tests, under 3 minutes
 	@pytest -q -m "not slow and not e2e and not gpu" -n $(WORKERS) --dist worksteal
 
 test: lint  ## lint and every test that needs no GPU
-	@pytest -m "not gpu" -n $(WORKERS) --dist loadgroup
+	@pytest -m "not gpu" -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 lint: $(STAMP)  ## style of Python and Snakemake code
 	@ruff check .
 	@ruff format --check .
 	@snakefmt --check Snakefile rules
 	@snakemake --lint
+
+.PHONY: slurm-check
+slurm-check: $(STAMP)  ## look whether a SLURM cluster will run a study (CONFIG=...); docs/cluster.md
+	@python workflow/scripts/check_slurm.py --configfile $(CONFIG)
 
 clean:  ## remove the environment and the tools' caches; results stay
 	rm -rf .venv .pytest_cache .ruff_cache .hypothesis

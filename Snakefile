@@ -1,5 +1,6 @@
 """m1flow: test-time scaling for medical reasoning, from questions to report. A table of contents."""
 
+from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
 
 min_version("9.27")
@@ -10,6 +11,7 @@ if "study" not in config:
 
 
 include: "rules/common.smk"
+include: "rules/model_jobs.smk"
 
 
 pathvars:
@@ -24,10 +26,16 @@ include: "rules/pool.smk"
 include: "rules/bases.smk"
 include: "rules/attempts.smk"
 include: "rules/traces.smk"
+include: "rules/domains.smk"
 include: "rules/datasets.smk"
 include: "rules/students.smk"
 include: "rules/sweeps.smk"
 include: "rules/report.smk"
+
+
+onstart:
+    if problem := missing_key(workflow.dag.needrun_jobs()):
+        raise WorkflowError(problem)
 
 
 localrules:
@@ -38,6 +46,7 @@ localrules:
     models,
     sweeps,
     report,
+    pushes,
 
 
 rule all:
@@ -52,7 +61,7 @@ rule all:
 rule pool:
     """The question pool, without duplicates and contamination."""
     input:
-        "<results>/pool.parquet",
+        ["<results>/pool.parquet"] if STUDY.sources else [],
     message:
         "the pool is there"
 

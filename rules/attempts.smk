@@ -6,9 +6,11 @@ rule attempt:
     input:
         code=code("attempt.py"),
         pool="<results>/pool.parquet",
-        model=lambda wildcards: f"<results>/models/{STUDY.solvers[wildcards.solver]['weights']}",
+        model=lambda wildcards: model_of(STUDY.solvers[wildcards.solver]),
+        files=lambda wildcards: STUDY.solvers[wildcards.solver]["path"],
     output:
-        "<results>/attempts/{solver}.parquet",
+        attempts="<results>/attempts/{solver}.parquet",
+        counts="<results>/attempts/{solver}.report.json",
     log:
         "<logs>/attempt/{solver}.log",
     benchmark:
@@ -17,28 +19,33 @@ rule attempt:
         "../envs/generate.yaml"
     threads: STUDY.engine["threads"]
     resources:
-        mem_mb=4000,
-        runtime=720,
+        mem_mb=lambda wildcards, attempt: memory_for(STUDY.solvers[wildcards.solver]) * attempt,
+        # Not past a day, which most clusters allow: the next attempt goes on from the journal.
+        runtime=lambda wildcards, attempt: min(720 * attempt, 1440),
+        gres=lambda wildcards: gres_for(STUDY.solvers[wildcards.solver]),
     params:
         spec=lambda wildcards: STUDY.flag("solvers", wildcards.solver),
         formats=lambda wildcards: format_of(STUDY.solvers[wildcards.solver]),
         prompts=prompts_to("solve"),
-        engine=setting("engine"),
         seed=STUDY.seed,
-        journal=f"{RESULTS}/journals/attempts/{{solver}}.jsonl",
+        said_by=lambda wildcards: said_by(STUDY.solvers[wildcards.solver]),
+        serving=lambda wildcards, threads: serving(STUDY.solvers[wildcards.solver]),
+        journal=lambda wildcards: journal_of(STUDY.solvers[wildcards.solver], f"attempts/{wildcards.solver}"),
     message:
         "attempt the pool with the solver {wildcards.solver}"
     shell:
         "python workflow/scripts/attempt.py"
+        " --name {wildcards.solver}"
         " --spec {params.spec:q}"
-        " --model {input.model}"
         " --questions {input.pool}"
+        " --model {input.model}"
         " --formats {params.formats:q}"
         " --prompts {params.prompts:q}"
-        " --engine {params.engine:q}"
+        " {params.serving}"
         " --seed {params.seed}"
         " --journal {params.journal}"
-        " --out {output}"
+        " --out {output.attempts}"
+        " --counts {output.counts}"
         " > {log} 2>&1"
 
 
@@ -56,8 +63,8 @@ rule rate_difficulty:
     conda:
         "../envs/data.yaml"
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=lambda wildcards, attempt: 30 * attempt,
     params:
         spec=setting("difficulty"),
     message:

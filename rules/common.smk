@@ -18,20 +18,31 @@ prefer_this_python()
 try:
     STUDY = Study.from_config(config, workflow.configfiles)
     RESULTS = f"results/{STUDY.name}"
+    STUDY = STUDY.finished_only(RESULTS)
     STUDY.check_downloads(lock_path(workflow.configfiles), RESULTS)
 except M1FlowError as error:
     sys.exit(f"error: {error}")
 
 
+def any_of(names):
+    """A regular expression for one of some names; for none of them, one that nothing matches."""
+    return "|".join(map(re.escape, names)) or "(?!)"
+
+
 wildcard_constraints:
-    source="|".join(map(re.escape, STUDY.sources)),
-    benchmark="|".join(map(re.escape, STUDY.benchmarks)),
-    base="|".join(map(re.escape, STUDY.bases)),
-    solver="|".join(map(re.escape, STUDY.solvers)),
-    teacher="|".join(map(re.escape, STUDY.teachers)),
-    dataset="|".join(map(re.escape, STUDY.datasets)),
-    student="|".join(map(re.escape, STUDY.students)),
-    model="|".join(map(re.escape, STUDY.models)),
+    source=any_of(STUDY.sources),
+    benchmark=any_of(STUDY.benchmarks),
+    base=any_of(STUDY.bases),
+    solver=any_of(STUDY.solvers),
+    teacher=any_of(STUDY.teachers),
+    dataset=any_of(STUDY.datasets),
+    student=any_of(STUDY.students),
+    model=any_of(STUDY.models),
+
+
+def before_models(path):
+    """A file of the line before the models; nothing in a study that only evaluates."""
+    return [path] if STUDY.sources else []
 
 
 def setting(*path):
@@ -45,9 +56,9 @@ def format_of(entry):
     return as_flag({name: STUDY.formats[name]} if name in STUDY.formats else {})
 
 
-def prompts_to(purpose):
-    """The prompts that matter for a purpose, for `params:`."""
-    return lambda wildcards: as_flag({name: STUDY.prompts[name] for name in ("question", purpose)})
+def prompts_to(*purposes):
+    """The prompts that matter for some purposes, for `params:`."""
+    return lambda wildcards: as_flag({name: STUDY.prompts[name] for name in ("question", *purposes)})
 
 
 @cache

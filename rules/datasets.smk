@@ -2,13 +2,13 @@
 
 
 rule select_dataset:
-    """Takes the pool, its difficulty and a teacher's traces; gives one dataset and its card."""
+    """Takes a teacher's examples, and domains where a model assigns them; gives one dataset and its card."""
     input:
         code=code("select_dataset.py"),
-        pool="<results>/pool.parquet",
-        difficulty="<results>/difficulty.parquet",
-        traces=lambda wildcards: f"<results>/traces/{STUDY.datasets[wildcards.dataset]['teacher']}.parquet",
-        tokenizer=lambda wildcards: f"<results>/models/{STUDY.datasets[wildcards.dataset]['tokenizer']}",
+        examples=lambda wildcards: "<results>/examples/{teacher}/{tokenizer}/{format}.parquet".format(
+            **STUDY.datasets[wildcards.dataset]
+        ),
+        domains=["<results>/domains.parquet"] if STUDY.domains["by"] == "model" else [],
     output:
         dataset="<results>/datasets/{dataset}.parquet",
         card="<results>/datasets/{dataset}.md",
@@ -19,24 +19,19 @@ rule select_dataset:
     conda:
         "../envs/data.yaml"
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=lambda wildcards, attempt: 60 * attempt,
     params:
         spec=lambda wildcards: STUDY.flag("datasets", wildcards.dataset),
-        formats=lambda wildcards: format_of(STUDY.datasets[wildcards.dataset]),
-        prompts=prompts_to("train"),
+        domains=lambda wildcards, input: f"--domains {input.domains}" if input.domains else "",
     message:
         "select the dataset {wildcards.dataset}"
     shell:
         "python workflow/scripts/select_dataset.py"
         " --name {wildcards.dataset}"
         " --spec {params.spec:q}"
-        " --questions {input.pool}"
-        " --difficulty {input.difficulty}"
-        " --traces {input.traces}"
-        " --tokenizer {input.tokenizer}"
-        " --formats {params.formats:q}"
-        " --prompts {params.prompts:q}"
+        " --examples {input.examples}"
+        " {params.domains}"
         " --out {output.dataset}"
         " --card {output.card}"
         " > {log} 2>&1"

@@ -23,7 +23,7 @@ rule download:
         "../envs/data.yaml"
     resources:
         mem_mb=1000,
-        runtime=720,
+        runtime=lambda wildcards, attempt: 720 * attempt,
     params:
         kind=lambda wildcards: "model" if wildcards.section == "bases" else "dataset",
         spec=lambda wildcards: as_flag(

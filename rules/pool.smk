@@ -19,8 +19,8 @@ rule build_pool:
         "../envs/data.yaml"
     threads: 2
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=lambda wildcards, attempt: 60 * attempt,
     params:
         spec=setting("pool"),
         origins=lambda wildcards: as_flag(

@@ -18,8 +18,8 @@ rule collect_source:
     conda:
         "../envs/data.yaml"
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=lambda wildcards, attempt: 30 * attempt,
     params:
         spec=lambda wildcards: STUDY.flag("sources", wildcards.source),
         formulary=setting("formulary"),
@@ -56,8 +56,8 @@ rule collect_benchmark:
     conda:
         "../envs/data.yaml"
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=lambda wildcards, attempt: 30 * attempt,
     params:
         spec=lambda wildcards: STUDY.flag("benchmarks", wildcards.benchmark),
         formulary=setting("formulary"),

@@ -13,7 +13,7 @@ from project import Project
 
 RESULTS = Path("results") / "small"
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e")]
+pytestmark = pytest.mark.e2e
 
 
 def journal_keys(folder: Path) -> Counter:
@@ -34,7 +34,7 @@ def lines(path: Path) -> int:
     [
         ("sweeps/student.jsonl", f"{RESULTS}/sweeps/student/in_domain.parquet"),
         ("traces/local.jsonl", f"{RESULTS}/traces/local.parquet"),
-        ("traces/pharmacist.jsonl", f"{RESULTS}/traces/pharmacist.parquet"),
+        ("attempts/second.jsonl", f"{RESULTS}/attempts/second.parquet"),
     ],
 )
 def test_a_stage_killed_in_the_middle_loses_and_repeats_nothing(small, fresh_small, journal, target):

@@ -1,50 +1,42 @@
-"""Attempts: thinking and answers are told apart, and hard means that everyone failed every time."""
+"""Attempts: parsed and judged in order, and hard means that everyone failed every time."""
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pandas as pd
 import pytest
+from scripted import ScriptedEngine
 
-from m1flow.attempts import attempt_pool, generate_turns, rate_difficulty, sampling_for
-from m1flow.engines import Completion, Sampling
-from m1flow.errors import M1FlowError
+from m1flow.attempts import attempt_rows, rate_difficulty
+from m1flow.chat import JournalledChat, LocalChat
 from m1flow.formats import Formatter
+from m1flow.journal import Journal
+from m1flow.respondents import ModelRespondent, RecordedRespondent
+from m1flow.sources import load
 from m1flow.tokenizers import train_tokenizer
 
 PROMPTS = {"question": "{stem}\n{options}", "solve": "{question}"}
-THINK = {"thinking_start": "<think>\n", "thinking_end": "\n</think>\n\n", "forced_end": "\n</think>\n\n"}
 
 
-@pytest.fixture(scope="module")
-def tokenizer():
-    return train_tokenizer(["Severity of a question", "the answer is \\boxed{3}"], 300)
+@pytest.fixture
+def attempt(tmp_path):
+    """Attempts of a scripted solver, and the requests it got."""
+    formatter = Formatter(train_tokenizer(["Severity of a question", "the answer is \\boxed{3}"], 300), "direct", {})
+
+    def run(script, questions, **spec):
+        engine = ScriptedEngine(formatter, script)
+        with Journal(tmp_path / "j.jsonl") as journal:
+            chat = JournalledChat("s", lambda: LocalChat(formatter, lambda: engine, "s"), journal, 50)
+            solver = ModelRespondent("s", chat, spec, PROMPTS, purpose="solve", thinks=False, seed=0)
+            return pd.DataFrame(attempt_rows(solver, questions)), engine.requests
+
+    return run
 
 
-class ScriptedEngine:
-    """Says what a script says about a prompt's text; finishes in reverse order, as engines may."""
-
-    model_id = "scripted"
-
-    def __init__(self, formatter, script):
-        self.formatter, self.script, self.pending, self.requests = formatter, script, [], []
-
-    def submit(self, request):
-        self.pending.append(request)
-        self.requests.append(request)
-
-    def finished(self):
-        while self.pending:
-            request = self.pending.pop()
-            said = self.script(self.formatter.decode(request.prompt), request)
-            ids = tuple(self.formatter.encode(said))
-            cut = len(ids) + 1 > request.max_tokens
-            yield request, Completion(ids[: request.max_tokens], not cut, None if cut else request.stop[0])
-
-
-def test_attempts_are_parsed_and_judged_in_the_questions_order(tokenizer, tiny_questions):
-    formatter = Formatter(tokenizer, "direct", {})
-    engine = ScriptedEngine(formatter, lambda prompt, _: r"\boxed{A}" if "Severity 4." in prompt else "\\boxed{B")
-    attempts = attempt_pool(tiny_questions, {"max_tokens": 50}, PROMPTS, formatter, engine, seed=0)
+def test_attempts_are_parsed_and_judged_in_the_questions_order(attempt, tiny_questions):
+    attempts, _ = attempt(lambda prompt, _: r"\boxed{A}" if "Severity 4." in prompt else "\\boxed{B", tiny_questions)
     assert list(attempts["question_id"]) == list(tiny_questions["question_id"])
     assert attempts.set_index("question_id")["correct"].to_dict() == {
         question_id: question_id == "q04" for question_id in tiny_questions["question_id"]
@@ -53,27 +45,10 @@ def test_attempts_are_parsed_and_judged_in_the_questions_order(tokenizer, tiny_q
     assert attempts["tokens"].gt(0).all()
 
 
-def test_several_attempts_have_streams_of_their_own(tokenizer, tiny_questions):
-    formatter = Formatter(tokenizer, "direct", {})
-    engine = ScriptedEngine(formatter, lambda *_: "A")
-    spec = {"max_tokens": 50, "attempts": 3, "temperature": 0.7}
-    attempts = attempt_pool(tiny_questions, spec, PROMPTS, formatter, engine, seed=0)
+def test_several_attempts_have_streams_of_their_own(attempt, tiny_questions):
+    attempts, requests = attempt(lambda *_: "A", tiny_questions, attempts=3, temperature=0.7)
     assert len(attempts) == 36 and attempts.groupby("question_id")["attempt"].apply(list).tolist() == [[0, 1, 2]] * 12
-    assert len({request.sampling.seed for request in engine.requests}) == 36
-    assert sampling_for(spec, 0, "q", 1) == sampling_for(spec, 0, "q", 1) != sampling_for(spec, 1, "q", 1)
-
-
-@pytest.mark.parametrize(
-    ("limit", "reasoning", "answer", "finished"),
-    [(60, "hm hm", "\\boxed{3}", True), (3, None, "", False), (12, "hm hm", None, False)],
-)
-def test_thinking_and_answer_share_one_limit(tokenizer, limit, reasoning, answer, finished):
-    formatter = Formatter(tokenizer, "think", THINK)
-    engine = ScriptedEngine(formatter, lambda prompt, _: "\\boxed{3}" if "</think>" in prompt else "hm hm")
-    (turn,) = generate_turns([("k", "Severity?", Sampling())], formatter, engine, limit)
-    assert turn.finished is finished and turn.completion_tokens <= limit
-    assert reasoning is None or turn.reasoning == reasoning
-    assert answer is None or turn.answer == answer
+    assert len({request.sampling.seed for request in requests}) == 36
 
 
 def tables(*outcomes):
@@ -91,7 +66,35 @@ def test_hard_by_a_range_of_pass_rates():
     assert rated["hard"].tolist() == [False, False, True]
 
 
-def test_solvers_must_have_attempted_the_same_questions():
+def test_what_some_solver_never_attempted_is_not_rated(caplog):
     one, other = tables([1, 0, 0], [1, 0, 1])
-    with pytest.raises(M1FlowError, match="different questions"):
-        rate_difficulty([one, other.iloc[1:]], {})
+    rated = rate_difficulty([one, other.iloc[1:]], {})
+    assert rated["question_id"].tolist() == ["y", "z"] and "1 questions lack an attempt" in caplog.text
+
+
+@pytest.mark.real
+def test_recorded_solvers_reproduce_the_counts_of_their_files(shared_data):
+    """Of 1,089 MMLU questions both small models fail 93; DeepSeek-R1 gets 61 of these right."""
+    folder = shared_data / "difficulty-mmlu"
+    files = {name: str(next(folder.glob(f"{name}*.json"))) for name in ("gpt-4o-mini", "Llama", "DeepSeek-R1")}
+    records = {name: json.loads(Path(file).read_text(encoding="utf-8")) for name, file in files.items()}
+
+    def right(name):
+        return [row["predicted_answer"] == row["answer_idx"] for row in records[name]]
+
+    fail_both = [not (a or b) for a, b in zip(right("gpt-4o-mini"), right("Llama"), strict=True)]
+    expected = sum(fail_both), sum(hard and r1 for hard, r1 in zip(fail_both, right("DeepSeek-R1"), strict=True))
+    assert expected == (93, 61)
+
+    fields = {"question": "question", "options": "options", "answer": "answer_idx", "id": "realidx"}
+    spec = {"adapter": "records", "path": files["Llama"], "fields": fields, "shuffle": False}
+    questions, _ = load("mmlu", spec, 0)
+    attempts = {
+        name: pd.DataFrame(attempt_rows(RecordedRespondent(name, [file], {}), questions))
+        for name, file in files.items()
+    }
+    rated = rate_difficulty([attempts["gpt-4o-mini"], attempts["Llama"]], {})
+    hard = set(rated.loc[rated["hard"], "question_id"])
+    teacher = attempts["DeepSeek-R1"]
+    assert len(rated) == 1089
+    assert (len(hard), int(teacher[teacher["question_id"].isin(hard)]["correct"].sum())) == expected

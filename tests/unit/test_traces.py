@@ -1,17 +1,24 @@
-"""Traces: teachers behind one interface, nothing written twice, and verification that can't be talked round."""
+"""Traces: teachers behind one interface, and verification that can't be talked round."""
 
 from __future__ import annotations
 
 import json
 
+import pandas as pd
 import pytest
+from scripted import ScriptedEngine
 
+from m1flow.chat import JournalledChat, LocalChat, Turn
 from m1flow.errors import M1FlowError
+from m1flow.formats import Formatter
 from m1flow.formulary import questions as formulary_questions
 from m1flow.journal import Journal
 from m1flow.questions import make_questions as from_rows
+from m1flow.respondents import FormularyRespondent, ModelRespondent, RecordedRespondent
 from m1flow.sources import load
-from m1flow.traces import FormularyTeacher, ModelTeacher, RawTrace, RecordedTeacher, collect_traces, to_teach, verify
+from m1flow.storage import CONTRACTS
+from m1flow.tokenizers import train_tokenizer
+from m1flow.traces import OUTCOMES, to_teach, trace_rows, verify
 
 WORLD = {"seed": 7, "drugs": 20, "rare_drugs": 5}
 DRUGS = ["Aspirin", "Dexamethasone", "Folic acid", "Vitamin K"]
@@ -24,92 +31,65 @@ def ward():
     return from_rows(rows, "ward", where="w", split="train", seed=0, shuffle=True)[0]
 
 
-class DyingTeacher:
-    """Another teacher's traces, until it is killed after some."""
-
-    def __init__(self, teacher, lives):
-        self.teacher, self.lives, self.name, self.identity, self.asked = (
-            teacher,
-            lives,
-            teacher.name,
-            teacher.identity,
-            [],
-        )
-
-    def teach(self, questions):
-        for question_id, trace in self.teacher.teach(questions):
-            if len(self.asked) == self.lives:
-                raise KeyboardInterrupt
-            self.asked.append(question_id)
-            yield question_id, trace
+def turn(reasoning="r", answer="", finished=True, **more):
+    return Turn(reasoning, answer, 1, 1, finished, **more)
 
 
 @pytest.mark.parametrize(
-    ("trace", "outcome", "verified"),
+    ("turn", "outcome", "index"),
     [
-        (RawTrace("r", r"\boxed{B}"), "parsed", True),
-        (RawTrace("r", r"\boxed{A}"), "parsed", False),
-        (RawTrace("r", "Dexamethasone"), "parsed", True),
-        (RawTrace("r", "B because of steroids"), "unparsed", False),
-        (RawTrace("r", "I'm sorry, but I can't help."), "refused", False),
-        (RawTrace("r", ""), "empty", False),
-        (RawTrace(r"so \boxed{B}", "", finished=False), "truncated", False),
-        (RawTrace("r", r"\boxed{B", finished=False), "truncated", False),
-        (RawTrace("r", r"\boxed{D}examethasone"), "parsed", False),
+        (turn(answer=r"\boxed{B}"), "verified", 1),
+        (turn(answer=r"\boxed{A}"), "wrong", 0),
+        (turn(answer="Dexamethasone"), "verified", 1),
+        (turn(answer="B because of steroids"), "unparsed", None),
+        (turn(answer="I'm sorry, but I can't help."), "refused", None),
+        (turn(answer="", finished=False, refused=True), "refused", None),
+        (turn(answer=r"\boxed{B}", refused=True), "refused", None),
+        (turn(answer=""), "empty", None),
+        (turn("", r"\boxed{B}"), "empty", 1),
+        (turn(" \n", r"\boxed{A}"), "wrong", 0),
+        (turn(r"so \boxed{B}", "", finished=False), "truncated", None),
+        (turn(answer=r"\boxed{B}", finished=False), "truncated", None),
+        (turn(answer=r"\boxed{B"), "truncated", None),
+        (turn(answer=r"\boxed{D}examethasone"), "wrong", 3),
     ],
 )
-def test_verification(trace, outcome, verified):
-    parsed, right = verify(trace, DRUGS, 1)
-    assert (parsed.outcome, right) == (outcome, verified)
+def test_verification(turn, outcome, index):
+    assert verify(turn, DRUGS, 1) == (index, outcome)
+    assert outcome in OUTCOMES
 
 
-def test_the_exact_solver_is_right_unless_it_slips(ward, tmp_path):
-    journal = Journal(tmp_path / "j.jsonl")
-    exact, counts = collect_traces(FormularyTeacher("t", {}, WORLD, 0), ward, journal)
-    assert exact["verified"].all() and counts["verified"] == counts["traces"] == 60
-    slipping, counts = collect_traces(FormularyTeacher("t", {"slip_rate": 0.5}, WORLD, 0), ward, journal)
-    assert 0 < counts["verified"] < 60 and counts["from_journal"] == 0
-    assert set(slipping["outcome"]) <= {"parsed", "unparsed"}
+def test_one_that_answers_directly_needs_no_reasoning():
+    assert verify(turn("", r"\boxed{B}"), DRUGS, 1, thinks=False) == (1, "verified")
+
+
+def taught(teacher, questions):
+    marked = questions.assign(hard=True, sampled=False)
+    rows = pd.DataFrame(trace_rows(teacher, marked), columns=CONTRACTS["traces"].names)
+    return rows, rows["outcome"].value_counts().to_dict()
+
+
+def test_the_exact_solver_is_right_unless_it_slips(ward):
+    assert taught(FormularyRespondent("t", {}, WORLD, 0), ward)[1] == {"verified": 60}
+    slipping, outcomes = taught(FormularyRespondent("t", {"slip_rate": 0.5}, WORLD, 0), ward)
+    assert 0 < outcomes.pop("verified") < 60 and set(outcomes) <= {"wrong", "unparsed"}
     assert slipping.loc[slipping["outcome"] == "unparsed", "parsed_index"].isna().all()
-
-
-@pytest.mark.parametrize("lives", [0, 1, 37])
-def test_a_killed_teacher_goes_on_where_it_was(ward, tmp_path, lives):
-    whole, _ = collect_traces(
-        FormularyTeacher("t", {"slip_rate": 0.2}, WORLD, 0), ward, Journal(tmp_path / "whole.jsonl")
-    )
-    first = DyingTeacher(FormularyTeacher("t", {"slip_rate": 0.2}, WORLD, 0), lives)
-    with pytest.raises(KeyboardInterrupt):
-        collect_traces(first, ward, Journal(tmp_path / "j.jsonl"))
-    second = DyingTeacher(first.teacher, 1000)
-    resumed, counts = collect_traces(second, ward, Journal(tmp_path / "j.jsonl"))
-    assert not set(first.asked) & set(second.asked) and len(first.asked) + len(second.asked) == 60
-    assert counts["from_journal"] == lives
-    assert resumed.equals(whole)
-
-
-def test_another_teacher_does_not_take_over_traces(ward, tmp_path):
-    journal = Journal(tmp_path / "j.jsonl")
-    collect_traces(FormularyTeacher("t", {"slip_rate": 0.2}, WORLD, 0), ward, journal)
-    for other in (
-        FormularyTeacher("t", {"slip_rate": 0.3}, WORLD, 0),
-        FormularyTeacher("t", {"slip_rate": 0.2}, WORLD, 1),
-    ):
-        assert collect_traces(other, ward, journal)[1]["from_journal"] == 0
+    again, _ = taught(FormularyRespondent("t", {"slip_rate": 0.5}, WORLD, 0), ward)
+    assert again.equals(slipping)
 
 
 def test_hard_questions_and_a_draw_before_difficulty_are_taught(tiny_questions):
     difficulty = tiny_questions[["question_id"]].assign(hard=[n % 4 == 0 for n in range(12)])
 
-    def taught(**spec):
+    def chosen(**spec):
         return to_teach(tiny_questions, difficulty, {"kind": "formulary"} | spec, 0)
 
-    assert list(taught()["question_id"]) == ["q00", "q04", "q08"]
-    some, more = taught(easy_questions=4), taught(easy_questions=8)
+    assert list(chosen()["question_id"]) == ["q00", "q04", "q08"]
+    some, more = chosen(unfiltered_questions=4), chosen(unfiltered_questions=8)
     assert some["sampled"].sum() == 4 and some["hard"].sum() == 3
     assert set(some.loc[some["sampled"], "question_id"]) < set(more.loc[more["sampled"], "question_id"])
-    assert len(taught(easy_questions=100)) == len(taught(kind="recorded")) == 12
-    assert taught(kind="recorded")["sampled"].all()
+    assert len(chosen(unfiltered_questions=100)) == len(chosen(kind="recorded")) == 12
+    assert chosen(kind="recorded")["sampled"].all()
 
 
 def recording(question, options, completion, **more):
@@ -121,8 +101,7 @@ def recorded(tmp_path, make_questions):
     def teach(rows, *questions, name="r.json"):
         path = tmp_path / name
         path.write_text(json.dumps(rows))
-        teacher = RecordedTeacher("r", {"path": str(path)}, THINK)
-        return collect_traces(teacher, make_questions(*questions), Journal(tmp_path / "j.jsonl"))
+        return taught(RecordedRespondent("r", [path], THINK), make_questions(*questions))
 
     return teach
 
@@ -138,17 +117,17 @@ def test_recorded_traces_are_split_and_found_by_their_question(recorded):
         recording("Cut?", DRUGS, "<think>\nlong \\boxed{A}"),
         recording("Elsewhere?", DRUGS, "<think>x</think>A"),
     ]
-    traces, counts = recorded(
+    traces, outcomes = recorded(
         rows,
         {"stem": "Which drug?", "options": DRUGS, "answer_index": 1},
         {"stem": "Cut?", "options": DRUGS},
         {"stem": "Not recorded?", "options": DRUGS},
     )
     assert traces[["reasoning", "answer", "outcome", "verified", "completion_tokens"]].values.tolist() == [
-        ["steroids", "B", "parsed", True, 9],
+        ["steroids", "B", "verified", True, 9],
         ["long \\boxed{A}", "", "truncated", False, 0],
     ]
-    assert counts["without_trace"] == 1 and counts["outcome"] == {"parsed": 1, "truncated": 1}
+    assert outcomes == {"verified": 1, "truncated": 1}
 
 
 def test_a_recording_with_its_options_in_another_order_is_not_used(recorded, caplog):
@@ -190,34 +169,42 @@ def test_a_file_that_holds_no_recordings_is_named(recorded):
         recorded([{"text": "x"}], {"stem": "Which?"})
 
 
-def test_a_local_model_teaches_through_the_same_interface(tmp_path, tiny_questions):
-    from test_attempts import ScriptedEngine
+def test_a_published_result_without_reasoning_is_nothing_to_learn_from(recorded):
+    rows = [recording("Which?", DRUGS, None, predicted_answer="B")]
+    del rows[0]["completion"]
+    assert recorded(rows, {"stem": "Which?", "options": DRUGS, "answer_index": 1})[1] == {"empty": 1}
 
-    from m1flow.formats import Formatter
-    from m1flow.journal import JournalledEngine
-    from m1flow.tokenizers import train_tokenizer
 
-    spec = {"max_tokens": 60}
+def test_of_several_recordings_that_of_the_questions_own_row_counts(recorded):
+    rows = [recording("Which?", DRUGS, f"<think>{n}</think>B", realidx=n) for n in range(3)]
+    traces, _ = recorded(rows, {"stem": "Which?", "options": DRUGS, "origin_id": "2"})
+    assert traces["reasoning"].tolist() == ["2"]
+
+
+def test_a_model_teaches_and_is_asked_once(tmp_path, tiny_questions):
     formatter = Formatter(train_tokenizer(["Severity"], 300), "think", THINK | {"forced_end": "\n</think>\n\n"})
-    inner = ScriptedEngine(formatter, lambda prompt, _: r"\boxed{A}" if "</think>" in prompt else "hm")
+    engine = ScriptedEngine(formatter, lambda prompt, _: r"\boxed{A}" if "</think>" in prompt else "hm")
     prompts = {"question": "{stem}\n{options}", "teach": "{question}"}
 
-    def teach():
+    def teach(questions):
         with Journal(tmp_path / "j.jsonl") as journal:
-            engine = JournalledEngine(lambda: inner, "scripted", journal)
-            return collect_traces(ModelTeacher("m", spec, prompts, formatter, engine, 0), tiny_questions, journal)
+            chat = JournalledChat("m", lambda: LocalChat(formatter, lambda: engine, "m"), journal, 60)
+            teacher = ModelRespondent("m", chat, {}, prompts, purpose="teach", thinks=True, seed=0)
+            return taught(teacher, questions)
 
-    traces, counts = teach()
-    assert traces["reasoning"].eq("hm").all() and counts["verified"] == 3
-    asked = len(inner.requests)
-    again, counts = teach()
-    assert counts["from_journal"] == 12 and len(inner.requests) == asked and again.equals(traces)
+    traces, outcomes = teach(tiny_questions.iloc[:11])
+    assert traces["reasoning"].eq("hm").all() and outcomes == {"verified": 3, "wrong": 8}
+    asked = len(engine.requests)
+    again, _ = teach(tiny_questions.iloc[:11])
+    assert len(engine.requests) == asked and again.equals(traces)
+    more, _ = teach(tiny_questions)
+    assert len(engine.requests) == asked + 2 and len(more) == 12  # thinking and answer of the one added
 
 
 @pytest.mark.real
-def test_real_traces_meet_their_questions(shared_data, tmp_path):
+def test_real_traces_meet_their_questions(shared_data):
     folder = str(shared_data / "think-outputs")
     questions, _ = load("r", {"adapter": "recorded_questions", "path": folder}, 0)
-    _, counts = collect_traces(RecordedTeacher("r", {"path": folder}, THINK), questions, Journal(tmp_path / "j.jsonl"))
-    assert counts["traces"] == 267 and counts["outcome"] == {"parsed": 262, "truncated": 5}
-    assert 60 <= counts["verified"] <= 120
+    traces, outcomes = taught(RecordedRespondent("r", [folder], THINK), questions)
+    assert len(traces) == 267 and outcomes.pop("truncated") == 5
+    assert 60 <= outcomes["verified"] <= 120 and sum(outcomes.values()) == 262

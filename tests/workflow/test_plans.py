@@ -23,11 +23,13 @@ def test_the_demo_plans_every_stage(project):
         "attempt": 2,
         "rate_difficulty": 1,
         "teach": 1,
+        "tokenise_traces": 1,
         "select_dataset": 4,
         "fine_tune": 6,
         "generate": 8,
         "score": 8,
         "make_tables": 1,
+        "analyse_sweeps": 1,
         "render_report": 1,
     }
 
@@ -36,6 +38,13 @@ def test_the_demo_plans_every_stage(project):
 def test_every_preset_plans(project, preset, shared_data):
     arguments = ("--configfile", f"config/presets/{preset.name}", "--config", f"data_folder={shared_data}")
     assert project.planned(*arguments)["render_report"] == 1
+
+
+def test_the_paper_with_traces_asked_for_plans(project):
+    planned = project.planned("--configfile", "config/presets/m1.yaml", "config/overlays/ask-r1.yaml", "--", "datasets")
+    assert planned["select_dataset"] == 6
+    assert (planned["teach"], planned["tokenise_traces"], planned["assign_domains"]) == (1, 1, 1)
+    assert planned["attempt"] == 2
 
 
 @pytest.mark.parametrize(

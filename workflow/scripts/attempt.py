@@ -5,51 +5,44 @@ from __future__ import annotations
 import argparse
 import logging
 
-from m1flow.attempts import attempt_pool
-from m1flow.engines import model_id, open_engine
-from m1flow.formats import Formatter, load_tokenizer
-from m1flow.journal import Journal, JournalledEngine
+from m1flow.attempts import attempt_rows
+from m1flow.bills import bill, outcomes
+from m1flow.chat_flags import add_chat_flags
+from m1flow.respondents import open_respondent
 from m1flow.script import json_argument, run
-from m1flow.storage import provenance, read_table, write_table
+from m1flow.storage import provenance, read_table, write_json, write_rows
 
 log = logging.getLogger("attempt")
 
 
 def main() -> None:
-    """Generate, parse, judge and write."""
+    """Attempt, judge, and write attempts and counts."""
     flags = parse_flags()
-    spec, format_name = flags.spec, flags.spec["format"]
+    where = f"solvers.{flags.name}"
     questions = read_table(flags.questions, "questions")
-    formatter = Formatter(load_tokenizer(flags.model), format_name, flags.formats[format_name])
-    with Journal(flags.journal) as journal:
-        engine = JournalledEngine(
-            lambda: open_engine(flags.model, flags.engine), model_id(flags.model, flags.engine["dtype"]), journal
-        )
-        attempts = attempt_pool(questions, spec, flags.prompts, formatter, engine, seed=flags.seed)
-        engine.close()
-    log.info(
-        "%d attempts, %d correct; %d generations were in the journal",
-        len(attempts),
-        attempts["correct"].sum(),
-        engine.tally.reused_requests,
-    )
-    parameters = {key: getattr(flags, key) for key in ("spec", "prompts", "engine", "seed")}
-    parameters["format"] = flags.formats[format_name]
-    write_table(flags.out, attempts, "attempts", provenance=provenance(parameters, [flags.questions, flags.model]))
+    names = ("name", "spec", "formats", "prompts", "engine", "endpoint", "seed")
+    inputs = [flags.questions, *flags.model, *flags.spec["path"]]
+    made_by = provenance({name: getattr(flags, name) for name in names}, inputs)
+    with open_respondent(flags, where, "solve") as solver:
+        rows = attempt_rows(solver, questions)
+        write_rows(flags.out, rows, "attempts", provenance=made_by)
+    counts = {"solver": flags.name, "questions": len(questions), **outcomes(flags.out, "attempts")}
+    counts["bill"] = bill(flags.out, "attempts", flags, where)
+    log.info("%(solver)s: %(attempts)d attempts, %(correct)d correct, outcomes %(outcome)s", counts)
+    write_json(flags.counts, counts)
 
 
 def parse_flags() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--name", required=True, help="the solver's name in the study")
     parser.add_argument("--spec", type=json_argument, required=True, help="the study's solvers.<name>")
-    parser.add_argument("--model", required=True, help="model folder")
     parser.add_argument("--questions", required=True, help="table of the pool")
-    parser.add_argument("--formats", type=json_argument, required=True, help="reasoning formats by name")
     parser.add_argument("--prompts", type=json_argument, required=True, help="the study's prompts")
-    parser.add_argument("--engine", type=json_argument, required=True, help="the study's engine section")
     parser.add_argument("--seed", type=int, required=True, help="the study's seed")
-    parser.add_argument("--journal", required=True, help="where generations are kept")
+    add_chat_flags(parser)
     parser.add_argument("--out", required=True, help="table of attempts")
+    parser.add_argument("--counts", required=True, help="attempts by outcome, and what they cost, JSON")
     return parser.parse_args()
 
 

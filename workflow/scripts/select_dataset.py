@@ -4,26 +4,25 @@ from __future__ import annotations
 
 import argparse
 
-from m1flow.formats import Formatter, load_tokenizer
 from m1flow.script import json_argument, run
-from m1flow.selection import card, select
-from m1flow.storage import atomic_file, provenance, read_table, write_table
+from m1flow.selection import LIGHT, card, select
+from m1flow.storage import CONTRACTS, atomic_file, provenance, read_provenance, read_table, write_table
 
 
 def main() -> None:
-    """Read pool, difficulty and traces; write the dataset and its card."""
+    """Read examples and domains; write the dataset and its card."""
     flags = parse_flags()
-    spec, format_name = flags.spec, flags.spec["format"]
-    formatter = Formatter(load_tokenizer(flags.tokenizer), format_name, flags.formats[format_name])
-    questions = read_table(flags.questions, "questions")
-    difficulty = read_table(flags.difficulty, "difficulty")
-    traces = read_table(flags.traces, "traces")
-    dataset, counts = select(flags.name, spec, questions, difficulty, traces, flags.prompts, formatter)
-    parameters = {"name": flags.name, "spec": spec, "format": flags.formats[format_name], "prompts": flags.prompts}
-    inputs = [flags.questions, flags.difficulty, flags.traces, flags.tokenizer]
+    domains = read_table(flags.domains, "domains") if flags.domains else None
+    chosen, counts = select(flags.name, flags.spec, read_table(flags.examples, "examples", LIGHT), domains)
+    texts = read_table(flags.examples, "examples", question_ids=list(chosen["question_id"]))
+    kept = [name for name in CONTRACTS["datasets"].names if name not in LIGHT]
+    dataset = chosen.drop(columns=["hard", "sampled"]).merge(texts[["question_id", *kept]], on="question_id")
+    parameters = {"name": flags.name, "spec": flags.spec}
+    parameters |= {key: read_provenance(flags.examples)["parameters"][key] for key in ("tokenizer", "format")}
+    inputs = [path for path in (flags.examples, flags.domains) if path]
     write_table(flags.out, dataset, "datasets", provenance=provenance(parameters, inputs))
     with atomic_file(flags.card) as temporary:
-        temporary.write_text(card(flags.name, spec, dataset, counts, spec["teacher"]), encoding="utf-8")
+        temporary.write_text(card(flags.name, flags.spec, dataset, counts), encoding="utf-8")
 
 
 def parse_flags() -> argparse.Namespace:
@@ -31,12 +30,8 @@ def parse_flags() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--name", required=True, help="the dataset's name in the study")
     parser.add_argument("--spec", type=json_argument, required=True, help="the study's datasets.<name>")
-    parser.add_argument("--questions", required=True, help="table of the pool")
-    parser.add_argument("--difficulty", required=True, help="table of difficulty")
-    parser.add_argument("--traces", required=True, help="table of the teacher's traces")
-    parser.add_argument("--tokenizer", required=True, help="model folder whose tokenizer counts tokens")
-    parser.add_argument("--formats", type=json_argument, required=True, help="reasoning formats by name")
-    parser.add_argument("--prompts", type=json_argument, required=True, help="the study's prompts")
+    parser.add_argument("--examples", required=True, help="table of the teacher's verified traces as examples")
+    parser.add_argument("--domains", help="table of domains that a model assigned; the sources' own by default")
     parser.add_argument("--out", required=True, help="the dataset")
     parser.add_argument("--card", required=True, help="its card, Markdown")
     return parser.parse_args()

@@ -3,49 +3,34 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
+import logging
 
-from m1flow.engines import model_id, open_engine
-from m1flow.errors import M1FlowError
-from m1flow.formats import Formatter, load_tokenizer
-from m1flow.journal import Journal, JournalledEngine
+from m1flow.bills import bill, outcomes
+from m1flow.chat_flags import add_chat_flags
+from m1flow.respondents import open_respondent
 from m1flow.script import json_argument, run
-from m1flow.storage import provenance, read_table, write_json, write_table
-from m1flow.traces import FormularyTeacher, ModelTeacher, RecordedTeacher, Teacher, collect_traces, to_teach
+from m1flow.storage import provenance, read_table, write_json, write_rows
+from m1flow.traces import to_teach, trace_rows
+
+log = logging.getLogger("teach")
 
 
 def main() -> None:
     """Teach, verify, and write traces and counts."""
     flags = parse_flags()
-    questions = read_table(flags.questions, "questions")
-    questions = to_teach(questions, read_table(flags.difficulty, "difficulty"), flags.spec, flags.seed)
-    with Journal(flags.journal) as journal, contextlib.ExitStack() as afterwards:
-        traces, counts = collect_traces(open_teacher(flags, journal, afterwards), questions, journal)
-    del counts["from_journal"]  # what a run reuses is no result: the file is the same after a kill and a rerun
-    parameters = {
-        key: getattr(flags, key) for key in ("name", "spec", "formulary", "formats", "prompts", "engine", "seed")
-    }
-    inputs = [flags.questions, flags.difficulty, *flags.model, *(flags.spec.get("path") or [])]
-    write_table(flags.out, traces, "traces", provenance=provenance(parameters, inputs))
+    where = f"teachers.{flags.name}"
+    pool = read_table(flags.questions, "questions")
+    questions = to_teach(pool, read_table(flags.difficulty, "difficulty"), flags.spec, flags.seed)
+    names = ("name", "spec", "formulary", "formats", "prompts", "engine", "endpoint", "seed")
+    inputs = [flags.questions, flags.difficulty, *flags.model, *flags.spec["path"]]
+    made_by = provenance({name: getattr(flags, name) for name in names}, inputs)
+    with open_respondent(flags, where, "teach") as teacher:
+        write_rows(flags.out, trace_rows(teacher, questions), "traces", provenance=made_by)
+    counts = {"teacher": flags.name, "questions": len(questions), **outcomes(flags.out, "traces")}
+    counts["without_trace"] = counts["questions"] - counts["traces"]
+    counts["bill"] = bill(flags.out, "traces", flags, where)
+    log.info("%(teacher)s: %(traces)d traces of %(questions)d questions, outcomes %(outcome)s", counts)
     write_json(flags.counts, counts)
-
-
-def open_teacher(flags: argparse.Namespace, journal: Journal, afterwards: contextlib.ExitStack) -> Teacher:
-    """The teacher of the spec's kind; what it must close is left to ``afterwards``."""
-    name, spec = flags.name, flags.spec
-    if spec["kind"] == "formulary":
-        return FormularyTeacher(name, spec, flags.formulary, flags.seed)
-    if spec["kind"] == "recorded":
-        return RecordedTeacher(name, spec, flags.formats[spec["format"]])
-    if len(flags.model) != 1:
-        raise M1FlowError(f"config: teachers.{name}.weights: a teacher of kind model needs one model folder (--model)")
-    folder = flags.model[0]
-    formatter = Formatter(load_tokenizer(folder), spec["format"], flags.formats[spec["format"]])
-    engine = JournalledEngine(
-        lambda: open_engine(folder, flags.engine), model_id(folder, flags.engine["dtype"]), journal
-    )
-    afterwards.callback(engine.close)
-    return ModelTeacher(name, spec, flags.prompts, formatter, engine, flags.seed)
 
 
 def parse_flags() -> argparse.Namespace:
@@ -56,14 +41,11 @@ def parse_flags() -> argparse.Namespace:
     parser.add_argument("--questions", required=True, help="table of the pool")
     parser.add_argument("--difficulty", required=True, help="table of difficulty")
     parser.add_argument("--formulary", type=json_argument, default={}, help="the study's formulary section")
-    parser.add_argument("--model", nargs="*", default=[], help="model folder, for a teacher of kind model")
-    parser.add_argument("--formats", type=json_argument, required=True, help="reasoning formats by name")
     parser.add_argument("--prompts", type=json_argument, required=True, help="the study's prompts")
-    parser.add_argument("--engine", type=json_argument, default={}, help="the study's engine section")
     parser.add_argument("--seed", type=int, required=True, help="the study's seed")
-    parser.add_argument("--journal", required=True, help="where traces and generations are kept")
+    add_chat_flags(parser)
     parser.add_argument("--out", required=True, help="table of traces")
-    parser.add_argument("--counts", required=True, help="traces by outcome, JSON")
+    parser.add_argument("--counts", required=True, help="traces by outcome, and what they cost, JSON")
     return parser.parse_args()
 
 

@@ -71,26 +71,18 @@ def funnel(
 
 
 def verification(path: Path | str) -> dict[str, int]:
-    """What became of a teacher's traces: verified, wrong answer, or the parser's outcome (unparsed, truncated, ...)."""
-    return {str(k): int(n) for k, n in _verdicts(read_table(path, "traces", _TRACE_COLUMNS)).value_counts().items()}
-
-
-_TRACE_COLUMNS = ["question_id", "outcome", "verified"]
+    """What became of a teacher's traces: how many of each of `traces.OUTCOMES`."""
+    return {str(k): int(n) for k, n in read_table(path, "traces", ["outcome"])["outcome"].value_counts().items()}
 
 
 def _of_teacher(path: Path, source_of: Mapping[str, str]) -> list[tuple]:
-    told = read_table(path, "traces", columns=_TRACE_COLUMNS)
-    sources, verdicts = _sources(told["question_id"], source_of), _verdicts(told).to_numpy()
+    told = read_table(path, "traces", columns=["question_id", "outcome"])
+    sources, verdicts = _sources(told["question_id"], source_of), told["outcome"].to_numpy()
     rows = _counts("traces", sources, name=path.stem)
     for verdict in sorted(set(verdicts)):
         reason = "" if verdict == "verified" else verdict
         rows += _counts("verified", sources[verdicts == verdict], name=path.stem, reason=reason)
     return rows
-
-
-def _verdicts(told: pd.DataFrame) -> pd.Series:
-    wrong = told["outcome"].where(told["outcome"] != "parsed", "wrong answer")
-    return wrong.where(~told["verified"].astype(bool), "verified").rename("verdict")
 
 
 def _of_source(path: Path) -> list[tuple]:

@@ -10,9 +10,6 @@ from typing import Any
 import pandas as pd
 
 from m1flow.errors import M1FlowError
-from m1flow.formats import Formatter
-from m1flow.questions import prompt_text
-from m1flow.storage import CONTRACTS
 
 log = logging.getLogger(__name__)
 
@@ -28,59 +25,53 @@ RECIPES = {
 _GROUPING = {"hard_domain": ["domain"], "hard_domain_source": ["domain", "source"]}
 
 
+LIGHT = ["question_id", "source", "domain", "prompt_tokens", "thinking_tokens", "answer_tokens", "hard", "sampled"]
+"""The columns of the examples contract that selecting looks at."""
+
+
 def select(
-    name: str,
-    spec: Mapping[str, Any],
-    questions: pd.DataFrame,
-    difficulty: pd.DataFrame,
-    traces: pd.DataFrame,
-    prompts: Mapping[str, str],
-    formatter: Formatter,
+    name: str, spec: Mapping[str, Any], examples: pd.DataFrame, domains: pd.DataFrame | None
 ) -> tuple[pd.DataFrame, dict]:
-    """Make one dataset.
+    """Choose one dataset's examples.
 
     Drawing is sequential and without replacement, so with one seed a smaller dataset is the beginning of a larger one.
 
     Args:
         name: the dataset's, for messages.
-        spec: ``recipe`` (a key of RECIPES), ``size`` (all there are if absent), ``seed``, ``max_tokens`` (longer
-            examples are left out before drawing), ``allow_fewer`` (go on with fewer than ``size``).
-        questions: the pool.
-        difficulty: rows of the difficulty contract.
-        traces: one teacher's rows of the traces contract; ``sampled`` marks questions drawn regardless of difficulty.
-        prompts: the study's; ``train`` is used.
-        formatter: turns text into tokens, in the format to train.
+        spec: ``recipe`` (a key of RECIPES), ``size`` (all there are if absent), ``seed``, ``min_tokens`` and
+            ``max_tokens`` (of prompt, thinking and answer together; others are left out before drawing),
+            ``allow_fewer`` (go on with fewer than ``size``).
+        examples: the columns LIGHT of one teacher's examples.
+        domains: rows of the domains contract, in place of the sources' own domains.
 
     Returns:
-        Rows of the datasets contract, in the order drawn; and counts: ``verified``, ``eligible``, ``too_long``,
-        ``selected``.
+        The chosen rows of ``examples`` in the order drawn, with the domains that counted; and counts: ``verified``,
+        ``eligible``, ``too_short``, ``too_long``, ``selected``.
 
     Raises:
-        M1FlowError: fewer eligible traces than ``size``, or none, or no domains where the recipe needs them.
+        M1FlowError: fewer eligible examples than ``size``, or none, or no domains where the recipe needs them.
     """
     recipe, size = spec["recipe"], spec.get("size")
     where = f"config: datasets.{name}"
-    if recipe not in RECIPES:
-        raise M1FlowError(f"{where}.recipe: {recipe!r} is none of {', '.join(RECIPES)}")
-    verified = traces[traces["verified"].astype(bool)]
-    eligible = _eligible(recipe, verified, difficulty)
-    asked = questions.set_index("question_id", drop=False).loc[:, CONTRACTS["questions"].names]
-    examples = {}
-    for trace in eligible.to_dict("records"):
-        row = asked.loc[trace["question_id"]].to_dict()
-        examples[trace["question_id"]] = _example(row, trace, prompts, formatter)
-    limit = spec.get("max_tokens")
-    fitting = {key: example for key, example in examples.items() if limit is None or _length(example) <= limit}
-    too_long = len(examples) - len(fitting)
-    if too_long:
-        log.info("%s: %d examples are longer than %d tokens", name, too_long, limit)
-    _check_size(where, size, len(fitting), len(verified), recipe, too_long, spec.get("allow_fewer", False))
-    table = pd.DataFrame([fitting[key] for key in sorted(fitting)])
-    if recipe in _GROUPING and table["domain"].isna().all():
-        raise M1FlowError(f"{where}.recipe: no question has a domain; use recipe hard, or give the sources' domain")
-    order = list(draw(table, _GROUPING.get(recipe, []), spec.get("seed", 0)))[: size or len(table)]
-    chosen = table.iloc[order].reset_index(drop=True)
-    counts = {"verified": len(verified), "eligible": len(examples), "too_long": too_long, "selected": len(chosen)}
+    if domains is not None:
+        assigned = dict(zip(domains["question_id"], domains["domain"], strict=True))
+        examples = examples.assign(domain=examples["question_id"].map(assigned))
+    examples = examples.assign(domain=examples["domain"].astype(object).where(examples["domain"].notna(), None))
+    eligible = examples[_eligible(recipe, examples)].sort_values("question_id", kind="stable").reset_index(drop=True)
+    tokens = eligible[["prompt_tokens", "thinking_tokens", "answer_tokens"]].sum(axis=1)
+    too_short, too_long = tokens < spec.get("min_tokens", 0), tokens > spec.get("max_tokens", float("inf"))
+    fitting = eligible[~too_short & ~too_long].reset_index(drop=True)
+    counts = {"verified": len(examples), "eligible": len(eligible)}
+    counts |= {"too_short": int(too_short.sum()), "too_long": int(too_long.sum())}
+    _check_size(where, spec, len(fitting), counts)
+    if recipe in _GROUPING and fitting["domain"].isna().all():
+        raise M1FlowError(
+            f"{where}.recipe: no question has a domain; use recipe hard, give the sources' domain, or let a model "
+            "assign them (domains.by)"
+        )
+    order = list(draw(fitting, _GROUPING.get(recipe, []), spec.get("seed", 0)))[: size or len(fitting)]
+    chosen = fitting.iloc[order].reset_index(drop=True)
+    counts["selected"] = len(chosen)
     log.info("%s: %d of %d eligible examples (%s)", name, len(chosen), len(fitting), RECIPES[recipe])
     return chosen, counts
 
@@ -107,9 +98,8 @@ def draw(table: pd.DataFrame, by: list[str], seed: int) -> Iterator[int]:
                 del parent[key]
 
 
-def card(name: str, spec: Mapping[str, Any], dataset: pd.DataFrame, counts: Mapping[str, int], teacher: str) -> str:
+def card(name: str, spec: Mapping[str, Any], dataset: pd.DataFrame, counts: Mapping[str, int]) -> str:
     """A dataset card: Markdown with a YAML header, as the Hugging Face hub has them."""
-    lengths = dataset["thinking_tokens"].quantile([0.25, 0.5, 0.75]).round().astype(int)
     header = [
         "---",
         f"pretty_name: {name}",
@@ -117,81 +107,63 @@ def card(name: str, spec: Mapping[str, Any], dataset: pd.DataFrame, counts: Mapp
         "language: [en]",
         f"size_categories: [{_size_category(len(dataset))}]",
         "tags: [reasoning, medical, m1flow]",
+        f"configs: [{{config_name: default, data_files: {name}.parquet}}]",
         "---",
     ]
     facts = {
-        "Teacher": teacher,
+        "Teacher": spec["teacher"],
         "Recipe": f"`{spec['recipe']}`: {RECIPES[spec['recipe']]}",
-        "Format": spec.get("format", ""),
+        "Reasoning format": spec.get("format", ""),
+        "Tokens counted by the tokenizer of": spec.get("tokenizer", ""),
         "Seed": spec.get("seed", 0),
         "Examples": f"{len(dataset):,} of {counts['eligible']:,} eligible, of {counts['verified']:,} verified traces",
-        "Longer than max_tokens, left out": f"{counts['too_long']:,}",
-        "Thinking tokens, quartiles": " / ".join(map(str, lengths)),
+        "Left out, shorter than min_tokens": f"{counts['too_short']:,}",
+        "Left out, longer than max_tokens": f"{counts['too_long']:,}",
         "Training tokens": f"{int(dataset[['prompt_tokens', 'thinking_tokens', 'answer_tokens']].sum().sum()):,}",
     }
     body = [f"# {name}", "", *_markdown_table(["", ""], list(facts.items()))]
+    body += ["", "## Tokens of an example", "", *_token_statistics(dataset)]
     for column in ("source", "domain"):
         shares = dataset[column].fillna("(none)").value_counts()
         body += ["", f"## By {column}", "", *_markdown_table([column, "examples"], list(shares.sort_index().items()))]
     body += [
         "",
         "Every trace ends in the right answer, read by the strict parser. Questions that a benchmark of the study asks",
-        "were removed before. Columns: prompt, reasoning, answer, text (all of it in the data set's format), token",
-        "counts, source, domain.",
+        "were removed before. Columns: prompt, reasoning, answer, text (all of it in the data set's format), input_ids",
+        "(the same as token ids; the loss falls on those from prompt_tokens on), token counts, source, domain.",
     ]
     return "\n".join([*header, "", *body]) + "\n"
 
 
-def _eligible(recipe: str, verified: pd.DataFrame, difficulty: pd.DataFrame) -> pd.DataFrame:
+def _token_statistics(dataset: pd.DataFrame) -> list[str]:
+    columns = ["prompt_tokens", "thinking_tokens", "answer_tokens"]
+    told = dataset[columns].describe().round().astype(int)
+    head = "| | fewest | first quartile | median | third quartile | most | mean |"
+    order = ["min", "25%", "50%", "75%", "max", "mean"]
+    rows = [
+        f"| {column.removesuffix('_tokens')} | {' | '.join(f'{told.loc[key, column]:,}' for key in order)} |"
+        for column in columns
+    ]
+    return [head, "|---|---|---|---|---|---|---|", *rows]
+
+
+def _eligible(recipe: str, examples: pd.DataFrame) -> pd.Series:
+    if recipe not in RECIPES:
+        raise M1FlowError(f"config: datasets: recipe: {recipe!r} is none of {', '.join(RECIPES)}")
     if recipe == "all":
-        return verified
-    if recipe == "random":
-        if "sampled" not in verified.columns:
-            raise M1FlowError(
-                "traces: column 'sampled' is missing; rerun the teacher, which marks questions drawn at random"
-            )
-        return verified[verified["sampled"].astype(bool)]
-    hard = difficulty.loc[difficulty["hard"].astype(bool), "question_id"]
-    return verified[verified["question_id"].isin(hard)]
+        return pd.Series(True, index=examples.index)
+    return examples["sampled" if recipe == "random" else "hard"].astype(bool)
 
 
-def _example(
-    question: Mapping[str, Any], trace: Mapping[str, Any], prompts: Mapping[str, str], formatter: Formatter
-) -> dict[str, Any]:
-    prompt = prompt_text(question, prompts, "train")
-    example = formatter.example(prompt, trace["reasoning"], trace["answer"])
-    domain = question["domain"]
-    return {
-        "question_id": question["question_id"],
-        "source": question["source"],
-        "domain": domain if isinstance(domain, str) and domain else None,
-        "prompt": prompt,
-        "reasoning": trace["reasoning"],
-        "answer": trace["answer"],
-        "text": example.text,
-        "prompt_tokens": example.prompt_tokens,
-        "thinking_tokens": example.thinking_tokens,
-        "answer_tokens": example.answer_tokens,
-        "tokens": len(example.input_ids),
-    }
-
-
-def _length(example: Mapping[str, Any]) -> int:
-    return example["tokens"]
-
-
-def _check_size(
-    where: str, size: int | None, available: int, verified: int, recipe: str, too_long: int, allow_fewer: bool
-) -> None:
-    found = f"{available} of {verified} verified traces are eligible for recipe {recipe}"
-    found += f" ({too_long} too long)" if too_long else ""
+def _check_size(where: str, spec: Mapping[str, Any], available: int, counts: Mapping[str, int]) -> None:
+    recipe, size = spec["recipe"], spec.get("size")
+    found = f"{available} of {counts['verified']} verified traces are eligible for recipe {recipe}"
+    left_out = [f"{counts[key]} {key.replace('_', ' ')}" for key in ("too_short", "too_long") if counts[key]]
+    found += f" ({', '.join(left_out)})" if left_out else ""
+    more = "raise the teacher's unfiltered_questions" if recipe == "random" else "give the sources more questions"
     if available == 0:
-        cure = (
-            "raise the teacher's easy_questions" if recipe in ("random", "all") else "give the sources more questions"
-        )
-        raise M1FlowError(f"{where}: {found}; {cure}, or choose another recipe")
-    if size is not None and available < size and not allow_fewer:
-        more = "raise the teacher's easy_questions" if recipe == "random" else "give the sources more questions"
+        raise M1FlowError(f"{where}: {found}; {more}, or choose another recipe")
+    if size is not None and available < size and not spec.get("allow_fewer", False):
         raise M1FlowError(f"{where}.size: {size} asked for, but {found}; lower size, {more}, or set allow_fewer: true")
 
 

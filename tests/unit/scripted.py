@@ -1,0 +1,31 @@
+"""An engine that says what a script says: for tests of what goes round engines."""
+
+from __future__ import annotations
+
+from m1flow.engines import Completion, end_of
+
+
+class ScriptedEngine:
+    """Says what a script says about a prompt's text; finishes in reverse order, as engines may."""
+
+    def __init__(self, formatter, script):
+        self.formatter, self.script, self.pending, self.requests = formatter, script, [], []
+        self.most_pending = 0
+
+    def submit(self, request):
+        self.pending.append(request)
+        self.requests.append(request)
+        self.most_pending = max(self.most_pending, len(self.pending))
+
+    def finished(self):
+        while self.pending:
+            request = self.pending.pop()
+            said = self.script(self.formatter.decode(request.prompt), request)
+            ids = tuple(self.formatter.encode(said))
+            end = end_of(request.until, ids)
+            cut = len(ids) + 1 > request.max_tokens or end is not None
+            ids = ids[:end]
+            yield request, Completion(ids[: request.max_tokens], not cut, None if cut else request.stop[0])
+
+    def close(self):
+        pass
