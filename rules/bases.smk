@@ -25,7 +25,7 @@ rule write_corpus:
     params:
         spec=lambda wildcards: STUDY.flag("bases", wildcards.base, "corpus"),
         formulary=setting("formulary"),
-        prompts=setting("prompts"),
+        prompts=prompts_to("train", "solve", "evaluate"),
         seed=STUDY.seed,
     message:
         "write the corpus of the base {wildcards.base}"

@@ -1,6 +1,9 @@
 """Students: base models fine-tuned on a dataset."""
 
 
+include: "student_jobs.smk"
+
+
 rule fine_tune:
     """Takes a base and a dataset; gives the fine-tuned model, merged, with its loss curve and card."""
     input:
@@ -13,26 +16,89 @@ rule fine_tune:
         "<logs>/fine_tune/{student}.log",
     benchmark:
         "<logs>/fine_tune/{student}.tsv"
+    wildcard_constraints:
+        student=any_of(ON_ONE_NODE),
     conda:
         "../envs/train.yaml"
-    threads: 1
+    threads: asks("threads")
     resources:
-        mem_mb=3000,
-        runtime=720,
+        **ASKED,
     params:
-        spec=lambda wildcards: STUDY.flag("students", wildcards.student),
+        spec=recipe_of,
         format=lambda wildcards: STUDY.flag("formats", STUDY.students[wildcards.student]["format"]),
+        base_name=base_name_of,
         seed=STUDY.seed,
+        checkpoints=f"{RESULTS}/checkpoints/{{student}}",
+        reports=f"{RESULTS}/logs/tensorboard/{{student}}",
     message:
         "fine-tune the student {wildcards.student}"
     shell:
-        "python workflow/scripts/fine_tune.py"
+        "exec python workflow/scripts/fine_tune.py"
         " --name {wildcards.student}"
         " --base {input.base}"
+        " --base-name {params.base_name:q}"
         " --dataset {input.dataset}"
         " --spec {params.spec:q}"
         " --format {params.format:q}"
-        " --threads {threads}"
         " --seed {params.seed}"
+        " --threads {threads}"
+        " --gpus {resources.gpus}"
+        " --nodes {resources.nodes}"
+        " --processes {resources.processes}"
+        " --device-tokens {resources.device_tokens}"
+        " --gradient-checkpointing {resources.gradient_checkpointing}"
+        " --checkpoints {params.checkpoints:q}"
+        " --checkpoint-minutes {resources.checkpoint_minutes}"
+        " --report-to {resources.report_to}"
+        " --reports {params.reports:q}"
         " --out {output}"
         " > {log} 2>&1"
+
+
+# SLURM gives a job on several nodes no step of its own: fine_tune.py starts one on each node by srun.
+use rule fine_tune as fine_tune_on_nodes with:
+    wildcard_constraints:
+        student=any_of(ON_SEVERAL_NODES),
+    resources:
+        **ASKED,
+        mpi="srun",
+        tasks=asks("nodes"),
+        tasks_per_gpu=0,
+
+
+rule push_student:
+    """Takes a student; publishes it on the hub, privately, and says which commit it became. Only for the target pushes."""
+    input:
+        code=code("push_student.py"),
+        model="<results>/models/{student}",
+    output:
+        "<results>/pushed/{student}.json",
+    log:
+        "<logs>/push_student/{student}.log",
+    benchmark:
+        "<logs>/push_student/{student}.tsv"
+    wildcard_constraints:
+        student=any_of(PUSHED),
+    conda:
+        "../envs/train.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=240,
+    params:
+        to=lambda wildcards: STUDY.students[wildcards.student]["push_to_hub"],
+    message:
+        "push the student {wildcards.student} to the hub"
+    shell:
+        "python workflow/scripts/push_student.py"
+        " --model {input.model}"
+        " --to {params.to:q}"
+        " --out {output}"
+        " > {log} 2>&1"
+
+
+rule pushes:
+    """Every student with a push_to_hub, published."""
+    input:
+        expand("<results>/pushed/{student}.json", student=PUSHED),
+    message:
+        "the students are pushed"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import unicodedata
 from pathlib import Path
@@ -10,39 +11,21 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from training_models import ARCHITECTURE, M1, PROMPTS, WORLD, make_base, tune, write_corpus, write_dataset
+from transformers import TrainerState
 
-from m1flow import storage
-from m1flow.bases import init_base, load_base
+from m1flow import kernels, storage
+from m1flow.bases import init_base, load_base, load_weights
 from m1flow.corpus import build_corpus
 from m1flow.errors import M1FlowError
 from m1flow.examples import IGNORED_LABEL, prepare
 from m1flow.formats import Formatter, load_tokenizer
 from m1flow.formulary import World, questions
+from m1flow.loss_curve import LossCurve
 from m1flow.model_folder import atomic_folder, check_model_folder
-from m1flow.questions import prompt_text
+from m1flow.sft import reports_to
 from m1flow.tokenizers import train_tokenizer
-from m1flow.training import fine_tune, set_up, total_steps, train_base
-
-WORLD = {"seed": 7, "drugs": 8, "rare_drugs": 2}
-PROMPTS = {"question": "{context}\n{stem}\n{options}"} | dict.fromkeys(
-    ("solve", "teach", "train", "evaluate"), "{question}"
-)
-M1 = {
-    "thinking_start": "<|im_start|>think\n",
-    "thinking_end": "\n<|im_start|>answer\n",
-    "answer_start": "Answer: ",
-    "forced_end": "\n<|im_start|>answer\nAnswer:",
-}
-ARCHITECTURE = {
-    "hidden_size": 32,
-    "intermediate_size": 32,
-    "layers": 1,
-    "heads": 1,
-    "rope_theta": 100,
-    "max_position": 256,
-    "vocabulary": 600,
-}
-TRAINING = {"steps": 6, "batch_size": 4, "learning_rate": 1e-2}
+from m1flow.training import set_up, total_steps
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -52,10 +35,7 @@ def one_thread():
 
 @pytest.fixture(scope="module")
 def corpus_file(tmp_path_factory) -> Path:
-    rows = build_corpus({"facts": 40, "practice": 40, "chain": [1, 2]}, PROMPTS, formulary_spec=WORLD)
-    path = tmp_path_factory.mktemp("corpora") / "mini.parquet"
-    storage.write_table(path, rows, "corpora")
-    return path
+    return write_corpus(tmp_path_factory.mktemp("corpora") / "mini.parquet")
 
 
 def test_real_questions_are_practised_by_letter(tiny_questions, tmp_path):
@@ -66,12 +46,6 @@ def test_real_questions_are_practised_by_letter(tiny_questions, tmp_path):
     assert all(row["prompt"].startswith("Severity") for row in rows)
 
 
-def make_base(corpus: Path, out: Path, seed: int = 0, **training) -> Path:
-    spec = {"architecture": ARCHITECTURE, "training": TRAINING | training}
-    train_base(corpus, out, name="mini", spec=spec, formats={"m1": M1, "direct": {}}, seed=seed)
-    return out
-
-
 @pytest.fixture(scope="module")
 def base(corpus_file, tmp_path_factory) -> Path:
     return make_base(corpus_file, tmp_path_factory.mktemp("models") / "mini")
@@ -79,22 +53,7 @@ def base(corpus_file, tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory) -> Path:
-    world = World.from_spec(WORLD)
-    rows = []
-    for question in questions(WORLD, {"questions": 12, "chain": [1, 3]}, "train"):
-        reasoning, answer = world.trace(question)
-        row = {"question_id": question["origin_id"], "source": "s", "domain": question["domain"], "text": ""}
-        row |= {"prompt": prompt_text(question, PROMPTS, "train"), "reasoning": reasoning, "answer": answer}
-        rows.append(row | {"prompt_tokens": 0, "thinking_tokens": 0, "answer_tokens": 0})
-    path = tmp_path_factory.mktemp("datasets") / "few.parquet"
-    storage.write_table(path, rows, "datasets")
-    return path
-
-
-def tune(base: Path, dataset: Path, out: Path, seed: int = 0, method: str = "full", lora=None, **training) -> Path:
-    spec = {"method": method, "training": TRAINING | training, "lora": lora or {}}
-    fine_tune(base, dataset, out, name="student", spec=spec, format_name="m1", format_spec=M1, seed=seed)
-    return out
+    return write_dataset(tmp_path_factory.mktemp("datasets") / "few.parquet")
 
 
 # --- tokenizer -------------------------------------------------------------------------------------------------------
@@ -150,7 +109,8 @@ def test_the_loss_falls_on_exactly_the_assistants_turn(base_tokenizer):
     examples = [formatter.example("Ask <|im_end|>?", "Think.", r"\boxed{6}"), formatter.example("Q", "T " * 9, "4")]
     prepared = prepare(examples, 500, "drop", "test")
     said = []
-    for ids, labels in zip(prepared.input_ids, prepared.labels, strict=True):
+    for number, ids in enumerate(prepared.input_ids):
+        labels = prepared.labels(number)
         assert all(label in (IGNORED_LABEL, token) for token, label in zip(ids, labels, strict=True))
         said.append(base_tokenizer.decode([label for label in labels if label != IGNORED_LABEL]))
     assert said[0] == "<|im_start|>think\nThink.\n<|im_start|>answer\nAnswer: \\boxed{6}<|im_end|>"
@@ -168,7 +128,7 @@ def test_overlong_examples_are_dropped_or_truncated_and_counted(base_tokenizer, 
     assert "2 dropped and 0 truncated" in caplog.text
     truncated = prepare([short, long, wordy], limit, "truncate", "test")
     assert (truncated.counts["examples"], truncated.counts["dropped"], truncated.counts["truncated"]) == (2, 1, 1)
-    assert truncated.input_ids[1] == long.input_ids[:limit]
+    assert list(truncated.input_ids[1]) == long.input_ids[:limit]
 
 
 def test_steps_are_given_or_follow_from_epochs():
@@ -245,6 +205,55 @@ def test_a_loss_that_is_not_finite_stops_with_the_cure_and_leaves_nothing(base, 
     with pytest.raises(M1FlowError, match="student: training: the loss is .*lower training.learning_rate"):
         tune(base, dataset, tmp_path / "student", learning_rate=1e30, warmup=0, steps=20)
     assert list(tmp_path.iterdir()) == []
+
+
+def stepped(curve: LossCurve, losses: list[float]) -> LossCurve:
+    """A curve that has seen these losses, one a step."""
+    state = TrainerState(log_history=[])
+    curve.on_train_begin(None, state, None)
+    for step, loss in enumerate(losses, start=1):
+        state.global_step, state.num_input_tokens_seen = step, 10 * step
+        logs = {"loss": loss, "learning_rate": 1e-3}
+        state.log_history.append(logs | curve.point(state, logs) | {"step": step})
+        curve.on_log(None, state, None, logs)
+    return curve
+
+
+def test_a_diverging_loss_stops_and_a_noisy_one_does_not():
+    noisy = [2.0 + 0.5 * (-1) ** n for n in range(60)]
+    stepped(LossCurve("student", 60), noisy)
+    with pytest.raises(M1FlowError, match="student: training: the loss diverges: .* lower training.learning_rate"):
+        stepped(LossCurve("student", 120), noisy + [5.0] * 60)
+
+
+def test_a_long_curve_is_thinned_to_means_that_lose_no_step():
+    curve = stepped(LossCurve("student", 1500), [float(n % 3) for n in range(1500)])
+    table = pd.read_csv(io.StringIO(curve.csv()))
+    assert list(table["step"]) == list(range(3, 1501, 3))
+    assert (table["loss"] == 1).all()
+    assert table["tokens"].iloc[-1] == 15_000
+
+
+@pytest.mark.parametrize(
+    ("check", "message"),
+    [
+        (lambda: kernels.attention({"attention": "varlen"}, True), "varlen needs a GPU and precision bfloat16"),
+        (lambda: kernels.require("wandb", "report_to"), "report_to: wandb needs the package wandb; pip install wandb"),
+        (lambda: load_weights("x", quantize="4bit"), "x: no such model folder"),
+    ],
+)
+def test_what_is_not_here_is_refused_with_the_way_out(check, message):
+    if kernels.installed("wandb") and "wandb" in message:
+        pytest.skip("wandb is installed here")
+    with pytest.raises(M1FlowError, match=message):
+        check()
+
+
+def test_without_a_gpu_attention_is_pytorchs_and_the_optional_is_left_out():
+    assert kernels.attention({"precision": "bfloat16"}, on_gpu=False) == "sdpa"
+    assert not kernels.use_liger({}, on_gpu=False)
+    assert reports_to("none", None) == ()
+    assert reports_to("auto", None) == (("tensorboard",) if kernels.installed("tensorboard") else ())
 
 
 def test_a_dataset_of_overlong_examples_is_refused(base, dataset, tmp_path):

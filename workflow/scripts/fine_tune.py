@@ -3,36 +3,67 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
+from m1flow.launch import Place, started
 from m1flow.script import json_argument, run
 
 
 def main() -> None:
-    """Read flags, train, write the model folder."""
+    """Read flags, start the processes that train, write the model folder."""
+    flags = parse_flags()
+    place = Place(
+        gpus=flags.gpus,
+        nodes=flags.nodes,
+        processes=flags.processes,
+        device_tokens=flags.device_tokens,
+        gradient_checkpointing=bool(flags.gradient_checkpointing),
+        checkpoint_minutes=flags.checkpoint_minutes,
+        checkpoints=flags.checkpoints,
+        report_to=flags.report_to,
+        reports=flags.reports,
+    )
+    with started(place, flags.spec["training"].get("precision", "float32")):
+        from m1flow.training import fine_tune, set_up
+
+        set_up(max(1, flags.threads // place.of_node))
+        fine_tune(
+            flags.base,
+            flags.dataset,
+            flags.out,
+            name=flags.name,
+            spec=flags.spec,
+            format_name=flags.spec.get("format", "m1"),
+            format_spec=flags.format,
+            seed=flags.seed,
+            base_name=flags.base_name,
+            place=place,
+        )
+
+
+def parse_flags() -> argparse.Namespace:
+    """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--base", required=True, help="model folder to start from")
+    parser.add_argument("--base-name", help="what the model card calls it; the folder's name by default")
     parser.add_argument("--dataset", required=True, help="datasets table")
     parser.add_argument("--spec", type=json_argument, required=True, help="the study's students.<name>")
     parser.add_argument("--format", type=json_argument, required=True, help="its reasoning format: JSON")
     parser.add_argument("--name", required=True, help="the student's name")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--threads", type=int, default=1, help="CPU threads")
     parser.add_argument("--out", required=True, help="model folder to write")
-    flags = parser.parse_args()
-
-    from m1flow.training import fine_tune, set_up
-
-    set_up(flags.threads)
-    fine_tune(
-        flags.base,
-        flags.dataset,
-        flags.out,
-        name=flags.name,
-        spec=flags.spec,
-        format_name=flags.spec.get("format", "m1"),
-        format_spec=flags.format,
-        seed=flags.seed,
-    )
+    where = parser.add_argument_group("where to compute (nothing here changes what is learnt)")
+    where.add_argument("--threads", type=int, default=1, help="CPU threads")
+    where.add_argument("--gpus", type=int, default=0, help="GPUs of each node; 0: the CPU")
+    where.add_argument("--nodes", type=int, default=1, help="nodes of a SLURM job")
+    where.add_argument("--processes", type=int, default=1, help="on the CPU: processes")
+    where.add_argument("--device-tokens", type=int, default=16384, help="most tokens a process computes at once")
+    where.add_argument("--gradient-checkpointing", type=int, choices=[0, 1], default=0, help="1: less memory, slower")
+    where.add_argument("--checkpoints", type=Path, help="folder to save in and resume from; none saves none")
+    where.add_argument("--checkpoint-minutes", type=float, default=15, help="between checkpoints")
+    where.add_argument("--report-to", default="none", help="auto, none, tensorboard, wandb or trackio")
+    where.add_argument("--reports", type=Path, help="folder for TensorBoard")
+    return parser.parse_args()
 
 
 if __name__ == "__main__":

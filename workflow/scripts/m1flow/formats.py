@@ -5,12 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from m1flow.errors import M1FlowError
+from m1flow.storage import fingerprint, fingerprint_path
+from m1flow.text_ends import BoxEnd, MarkerEnd
 
 _PLACE = "M1FLOW-USER-TURN"
+_TOKENIZER_FILES = (
+    *("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"),
+    *("vocab.json", "merges.txt", "tokenizer.model", "chat_template.jinja"),
+)
 _TURN_ENDS = ("<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|end_of_text|>")
 
 
@@ -35,7 +42,8 @@ class Formatter:
     ``<|im_start|>think\n`` opens the assistant's turn; ``thinking_end`` ``\n<|im_start|>answer\n``
     stands between reasoning and answer in training; ``answer_start`` ``Answer: `` begins the answer in training;
     ``forced_end`` ``<|im_start|>answer\nFinal Answer:`` is appended where a budget cuts the thinking. A format
-    without ``thinking_start`` answers directly.
+    without ``thinking_start`` answers directly, after ``forced_end`` if it has one. ``text_marker``: the end of
+    thinking is no control token but plain text, such as HuatuoGPT-o1's ``## Final Response``.
     """
 
     def __init__(self, tokenizer: Any, name: str, spec: dict[str, str], where: str = "the study's config"):
@@ -48,12 +56,20 @@ class Formatter:
         self.answer_stop = frozenset({self.eos} | {self._control[t] for t in _TURN_ENDS if t in self._control})
         self.thinks = bool(spec.get("thinking_start"))
         self._answer_start = self.template(spec.get("answer_start") or "")
-        self.thinking_start = self.template(spec.get("thinking_start") or "")
         self._thinking_end = self.template(spec.get("thinking_end") or "")
         self.forced_end = self.template(spec.get("forced_end") or "")
-        marker = self._first_control(self._thinking_end) if self.thinks else len(self._thinking_end)
-        self.natural_end = self._thinking_end[marker:]
-        self.thinking_stop = self.answer_stop | set(self.natural_end[:1])
+        self.thinking_start = self.template(spec["thinking_start"]) if self.thinks else self.forced_end
+        self.thinking_until: MarkerEnd | None = None
+        self.natural_end: list[int] = []
+        if self.thinks and spec.get("text_marker"):
+            marker = spec["thinking_end"].strip()
+            self.natural_end = self.template(spec["thinking_end"].lstrip())
+            self.thinking_until = MarkerEnd(marker, self.decode, self.token_texts)
+            self.thinking_stop = self.answer_stop
+        else:
+            if self.thinks:
+                self.natural_end = self._thinking_end[self._first_control(self._thinking_end) :]
+            self.thinking_stop = self.answer_stop | set(self.natural_end[:1])
 
     def prompt(self, text: str) -> list[int]:
         """A user turn and the opening of the assistant's, as the tokenizer's chat template has them."""
@@ -70,6 +86,22 @@ class Formatter:
     def decode(self, ids: Iterable[int]) -> str:
         """The text of token ids, control tokens spelled out."""
         return self._tokenizer.decode(list(ids), skip_special_tokens=False, clean_up_tokenization_spaces=False)
+
+    @cached_property
+    def token_texts(self) -> list[str]:
+        """Each token's text, alone."""
+        return [self.decode([token]) for token in range(len(self._tokenizer))]
+
+    @cached_property
+    def box_end(self) -> BoxEnd:
+        """What sees an answer's first box close."""
+        return BoxEnd(self.decode, self.token_texts)
+
+    def answer_opening(self, natural: bool) -> list[int]:
+        """What stands between thinking and an option as an answer states it, encoded as in training examples."""
+        ids = [*self.natural_end, *self._answer_start] if natural else self.forced_end
+        text = self.decode(ids)
+        return ids if not text or text[-1].isspace() else [*ids, *self.encode(" ")]
 
     def example(self, prompt: str, reasoning: str | None, answer: str) -> Example:
         """A training example: the prompt, then thinking (unless the format answers directly), answer, end of turn."""
@@ -118,7 +150,7 @@ class Formatter:
         raise M1FlowError(
             f"{self._where}: formats.{self._name}.thinking_end: the tokenizer of {self._tokenizer.name_or_path} has no "
             f"control token in {self.decode(ids)!r}, so the end of thinking can't be seen; "
-            "choose a format whose marker is in the tokenizer, or add the token to the model"
+            "choose a format whose marker is in the tokenizer, or set text_marker where plain text is the marker"
         )
 
 
@@ -137,6 +169,12 @@ def load_tokenizer(folder: Path | str) -> Any:
         raise M1FlowError(
             f"{folder}: its tokenizer can't be read ({reason}); make or download the model again"
         ) from None
+
+
+def tokenizer_fingerprint(folder: Path | str) -> str:
+    """A hash of all that decides how a model folder's tokenizer turns turns into ids, its chat template included."""
+    files = [Path(folder) / name for name in _TOKENIZER_FILES]
+    return fingerprint([[file.name, fingerprint_path(file)] for file in files if file.is_file()])
 
 
 class _SafeEncoder:

@@ -16,7 +16,7 @@ from m1flow.rows import READERS
 if TYPE_CHECKING:
     from m1flow.hub import Repository
 
-MODEL_FILES = ("*.safetensors", "*.json", "*.jinja", "merges.txt", "vocab.txt", "tokenizer.model")
+MODEL_FILES = ("*.safetensors", "*.json", "*.jinja", "merges.txt", "vocab.txt", "tokenizer.model", "README.md", "LICENSE*")
 _SPLIT_NAMES = {"validation": ("validation", "valid", "val"), "dev": ("dev", "development")}
 
 

@@ -15,16 +15,8 @@ from m1flow import storage
 from m1flow.errors import M1FlowError
 
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt")
-_IDENTITY = (
-    "*.safetensors",
-    "*.index.json",
-    "config.json",
-    "*token*.json",
-    "*.model",
-    "vocab.*",
-    "merges.txt",
-    "chat_template*",
-)
+_TOKENIZER_FILES = ("*token*.json", "*.model", "vocab.*", "merges.txt", "chat_template*")
+_IDENTITY = ("*.safetensors", "*.index.json", "config.json", *_TOKENIZER_FILES)
 _REMEMBER_FROM = 64 << 20  # bytes; smaller files are hashed each time
 _HEADER_LIMIT = 100 << 20  # bytes; the format's own limit
 
@@ -55,32 +47,6 @@ def atomic_folder(path: Path | str) -> Iterator[Path]:
         shutil.rmtree(partial, ignore_errors=True)
         raise
     shutil.rmtree(old, ignore_errors=True)
-
-
-def model_card(record: Mapping[str, Any]) -> str:
-    """A model card in Markdown, from what ``m1flow/training.json`` holds."""
-    settings, counts = record["settings"], record["counts"]
-    if settings["kind"] == "base":
-        made = "A Qwen2 model from random weights, trained by m1flow on its own corpus."
-    else:
-        base, method = Path(settings["base"]).name, settings["method"]
-        made = f"Fine-tuned by m1flow from `{base}` on reasoning traces (method: {method})."
-    figures = {
-        "parameters": counts["parameters"],
-        "training examples": counts["examples"],
-        "left out for their length": counts["dropped"],
-        "truncated": counts["truncated"],
-        "optimiser steps": counts["steps"],
-        "tokens trained on": counts["seen_tokens"],
-        "final loss": f"{record['final_loss']:.4f}",
-    }
-    table = "".join(f"| {what} | {figure} |\n" for what, figure in figures.items())
-    return (
-        "---\nlibrary_name: transformers\npipeline_tag: text-generation\ntags: [m1flow]\n---\n\n"
-        f"# {settings['name']}\n\n{made} Not for medical use.\n\n| | |\n|---|---|\n{table}\n"
-        "Versions and inputs are in `m1flow/provenance.json`, losses in `m1flow/loss.csv`. Settings, as resolved:\n\n"
-        f"```json\n{json.dumps(settings, indent=2, sort_keys=True, ensure_ascii=False)}\n```\n"
-    )
 
 
 def check_model_folder(folder: Path | str) -> Path:
@@ -123,6 +89,12 @@ def model_id(folder: Path | str, dtype: str = "float32") -> str:
     folder = check_model_folder(folder)
     members = sorted({path for pattern in _IDENTITY for path in folder.glob(pattern) if path.is_file()})
     return storage.fingerprint([[path.name, _file_hash(path)] for path in members] + [dtype])
+
+
+def copy_tokenizer(source: Path | str, target: Path) -> None:
+    """Copy a model folder's tokenizer as it is, chat template included: what is trained on is what is asked later."""
+    for path in {path for pattern in _TOKENIZER_FILES for path in Path(source).glob(pattern) if path.is_file()}:
+        shutil.copyfile(path, target / path.name)
 
 
 def context_length(folder: Path | str, settings: Mapping[str, Any]) -> int:

@@ -1,187 +1,309 @@
-"""The training loop: trl's SFTTrainer on examples that are token ids already, its losses kept, its progress shown."""
+"""The training loop: trl's SFTTrainer on token ids, packed or padded, resumable, on any number of devices."""
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
+import os
+import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+import types
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import torch
 from datasets import Dataset, disable_progress_bars
 from peft import LoraConfig
+from torch.distributed.fsdp import MixedPrecisionPolicy
 from torch.nn.functional import cross_entropy
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, PrinterCallback, TrainerCallback
 from trl import SFTConfig, SFTTrainer
+from trl.trainer.utils import FusedCausalLMOutput
 
-from m1flow.errors import M1FlowError
-from m1flow.examples import IGNORED_LABEL
+from m1flow import kernels
+from m1flow.checkpoints import STOPPED, Checkpoints, StopSignal
+from m1flow.examples import IGNORED_LABEL, Prepared
+from m1flow.launch import Place, sharded
+from m1flow.layout import StepCollator
+from m1flow.loss_curve import LossCurve
+from m1flow.packing import Plan
 
 log = logging.getLogger(__name__)
 
-POINTS = 500
-"""A loss curve has about this many points at most."""
+OPTIMIZERS = {"adamw": "adamw_torch_fused", "adamw_8bit": "adamw_bnb_8bit"}
 
 
-class LossCurve(TrainerCallback):
-    """Keeps (step, loss, learning_rate, tokens seen); shows a line each tenth of the way; stops at a broken loss."""
+@dataclass(frozen=True)
+class Run:
+    """What a training run is, beside its model and examples.
 
-    def __init__(self, name: str, steps: int):
-        self.rows: list[tuple[int, float, float, int]] = []
-        self._name, self._steps = name, steps
-        self._every = max(1, steps // 10)
-        self._started = self._ended = time.monotonic()
-
-    @property
-    def tokens(self) -> int:
-        """Tokens trained on so far, repeats counted, padding not."""
-        return self.rows[-1][3] if self.rows else 0
-
-    @property
-    def seconds(self) -> float:
-        """Wall time of the training steps."""
-        return self._ended - self._started
-
-    def on_train_begin(self, args, state, control, **_):
-        """Start the clock."""
-        self._started = self._ended = time.monotonic()
-
-    def on_log(self, args, state, control, logs: Mapping[str, float], **_):
-        """Take one point of the curve."""
-        if "loss" not in logs:
-            return
-        step, loss = state.global_step, logs["loss"]
-        self._ended = time.monotonic()
-        if not math.isfinite(loss) or not math.isfinite(logs.get("grad_norm", 0.0)):
-            raise M1FlowError(
-                f"{self._name}: training: the loss is {loss} (gradient {logs.get('grad_norm')}) at step {step}; "
-                "lower training.learning_rate or raise training.warmup"
-            )
-        self.rows.append((step, loss, logs["learning_rate"], int(state.num_input_tokens_seen)))
-        if step % self._every < args.logging_steps:
-            self._show(step, loss)
-
-    def _show(self, step: int, loss: float) -> None:
-        left = self.seconds / step * (self._steps - step)
-        speed = self.tokens / max(self.seconds, 1e-9)
-        text = "%s: step %d of %d, loss %.3f, %.0f tokens/s, %.0f s left"
-        log.info(text, self._name, step, self._steps, loss, speed, left)
-
-    def csv(self) -> str:
-        """The curve as CSV text: step, loss, learning_rate, tokens."""
-        lines = [f"{step},{loss:.6g},{rate:.6g},{tokens}\n" for step, loss, rate, tokens in self.rows]
-        return "step,loss,learning_rate,tokens\n" + "".join(lines)
-
-
-class _Trainer(SFTTrainer):
-    """trl's trainer; on a CPU the loss is computed only from the first labelled position on.
-
-    trl's fused loss projects every position on a CPU, prompts included, and that is half of a tiny model's step.
+    Attributes:
+        name: for messages.
+        training: the config's ``training``.
+        steps: optimiser steps.
+        lora: the config's ``lora``; None trains all weights.
+        seed: of order, adapters and dropout.
+        place: where it computes.
+        checkpoints: where to save and resume; None doesn't.
+        reports: trackers that transformers knows (tensorboard, wandb, trackio).
     """
 
-    def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
-        labels = inputs["labels"]
-        if labels.device.type != "cpu" or return_outputs:
-            return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
-        places = torch.arange(max(int((labels != IGNORED_LABEL).any(0).int().argmax()), 1), labels.shape[1])
-        given = {key: value for key, value in inputs.items() if key != "labels"}
-        logits = model(**given, logits_to_keep=places - 1, use_cache=False).logits
-        loss = cross_entropy(
-            logits.flatten(0, 1).float(), labels[:, places].flatten(), ignore_index=IGNORED_LABEL, reduction="sum"
-        )
-        return loss / (num_items_in_batch if num_items_in_batch is not None else (labels != IGNORED_LABEL).sum())
+    name: str
+    training: Mapping[str, Any]
+    steps: int
+    lora: Mapping[str, Any] | None
+    seed: int
+    place: Place = field(default_factory=Place)
+    checkpoints: Checkpoints | None = None
+    reports: Sequence[str] = ()
 
 
 def run_sft(
+    run: Run,
+    arguments: SFTConfig,
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
-    input_ids: Sequence[list[int]],
-    labels: Sequence[list[int]],
-    *,
-    name: str,
-    training: Mapping[str, Any],
-    steps: int,
-    lora: Mapping[str, Any] | None,
-    seed: int,
-) -> tuple[PreTrainedModel, LossCurve]:
-    """Train a model on token ids and labels.
+    examples: Prepared,
+) -> tuple[SFTTrainer, LossCurve]:
+    """Train a model on examples.
 
     Args:
+        run: the recipe.
+        arguments: as `trainer_arguments` makes them, before the model is loaded.
         model: is changed.
         tokenizer: gives the padding.
-        input_ids: one list of token ids an example.
-        labels: as ``input_ids``, -100 where the loss doesn't fall.
-        name: for messages.
-        training: ``batch_size``, ``learning_rate``, ``scheduler``, ``warmup`` (share of the steps), ``weight_decay``,
-            ``betas``, ``precision``.
-        steps: optimiser steps.
-        lora: ``rank``, ``alpha``, ``dropout`` of adapters on every linear layer; None trains all weights.
-        seed: of order, adapters and dropout.
+        examples: token ids, and where the loss falls.
 
     Returns:
-        The trained model (adapters merged) and its loss curve.
+        The trainer, which holds the trained model (adapters apart), and its loss curve.
 
     Raises:
-        M1FlowError: the loss isn't finite.
+        M1FlowError: the loss isn't finite or diverges; a checkpoint can't be written; a setting can't be had here.
+        SystemExit: told to stop; a checkpoint is saved.
     """
     disable_progress_bars()
-    curve = LossCurve(name, steps)
-    adapters = None
-    if lora is not None:
-        adapters = LoraConfig(
-            r=lora.get("rank", 16),
-            lora_alpha=lora.get("alpha", 32),
-            lora_dropout=lora.get("dropout", 0.0),
-            target_modules="all-linear",
-            task_type="CAUSAL_LM",
-        )
+    training, processes = run.training, arguments.world_size
+    attention = kernels.attention(training, run.place.on_gpu)
+    model.set_attn_implementation(attention)
+    flat, packing = kernels.takes_boundaries(attention), training.get("packing", True)
+    room = run.place.device_tokens
+    plan = Plan(
+        [len(ids) for ids in examples.input_ids],
+        training.get("batch_size", 16),
+        run.steps,
+        run.seed,
+        processes=processes,
+        packing=packing,
+        device_tokens=room,
+        row_tokens=room if flat else None,
+    )
+    looked_at = min(run.steps, 20)
+    padding = 0 if flat else 100 * sum(map(plan.padding, range(looked_at))) / looked_at
+    told = "%s: %d steps of %d examples on %d process(es) by %s, %.0f %% padding"
+    log.info(told, run.name, run.steps, plan.batch_size, processes, attention, padding)
+    curve = LossCurve(run.name, run.steps, speaks=arguments.process_index == 0)
     # Seeded here for the adapters, which the trainer makes before it seeds.
-    torch.manual_seed(seed)
-    with tempfile.TemporaryDirectory(prefix="m1flow-") as scratch:
+    torch.manual_seed(run.seed)
+    with tempfile.TemporaryDirectory(prefix="m1flow-") as scratch, StopSignal(run.checkpoints is not None) as stop:
+        arguments.output_dir = scratch
         trainer = _Trainer(
             model=model,
-            args=_arguments(training, steps, seed, scratch),
-            train_dataset=Dataset.from_dict({"input_ids": list(input_ids), "labels": list(labels)}),
+            args=arguments,
+            data_collator=StepCollator(plan, examples, tokenizer.pad_token_id, flat),
+            train_dataset=Dataset.from_dict({"item": range(run.steps * processes)}),
             processing_class=tokenizer,
-            peft_config=adapters,
+            peft_config=None if run.lora is None else _adapters(run.lora),
             callbacks=[curve],
         )
-        trainer.remove_callback(PrinterCallback)
-        trainer.train()
-        trained = trainer.accelerator.unwrap_model(trainer.model)
-    trained.config.use_cache = True  # the trainer turned it off, and generation would obey
-    return (trained if adapters is None else trained.merge_and_unload()), curve
+        trainer.prepare(run, curve, stop)
+        last = run.checkpoints.last() if run.checkpoints else None
+        if last is not None:
+            log.info("%s: goes on at %s", run.name, last)
+        trainer.train(resume_from_checkpoint=str(last) if last else None)
+    if trainer.state.global_step < run.steps:
+        log.info("%s: told to stop at step %d; saved: run again to go on", run.name, trainer.state.global_step)
+        sys.exit(STOPPED)
+    return trainer, curve
 
 
-def _arguments(training: Mapping[str, Any], steps: int, seed: int, scratch: str) -> SFTConfig:
+def trainer_arguments(run: Run) -> SFTConfig:
+    """The trainer's settings; making them joins the processes of the run."""
+    training = run.training
     scheduler = training.get("scheduler", "cosine")
     betas = training.get("betas", (0.9, 0.95))
+    optimizer = training.get("optimizer", "adamw")
+    if optimizer == "adamw_8bit":
+        kernels.require(optimizer, "training: optimizer")
     return SFTConfig(
-        output_dir=scratch,
-        max_steps=steps,
-        per_device_train_batch_size=training.get("batch_size", 16),
+        output_dir=tempfile.gettempdir(),
+        max_steps=run.steps,
+        # One item of the data is one process's share of an optimiser step: the plan has made the micro-batches.
+        per_device_train_batch_size=1,
+        gradient_accumulation_steps=1,
+        train_sampling_strategy="sequential",
+        remove_unused_columns=False,
         learning_rate=training["learning_rate"],
         lr_scheduler_type="constant_with_warmup" if scheduler == "constant" else scheduler,
-        warmup_steps=math.ceil(training.get("warmup", 0.05) * steps),
+        warmup_steps=math.ceil(training.get("warmup", 0.05) * run.steps),
+        optim=OPTIMIZERS[optimizer],
         weight_decay=training.get("weight_decay", 1e-4),
         adam_beta1=betas[0],
         adam_beta2=betas[1],
-        seed=seed,
-        data_seed=seed,
+        max_grad_norm=training.get("max_grad_norm", 1.0),
+        seed=run.seed,
+        data_seed=run.seed,
+        use_cpu=not run.place.on_gpu,
         bf16=training.get("precision", "float32") == "bfloat16",
-        gradient_checkpointing=False,
+        # transformers' own, sharded or not: accelerate's renames layers, and saved adapters are not found again.
+        gradient_checkpointing=run.place.gradient_checkpointing,
+        gradient_checkpointing_kwargs={"use_reentrant": False},
+        ddp_find_unused_parameters=False,
+        use_liger_kernel=kernels.use_liger(training, run.place.on_gpu),
         # Token ids and labels are final: trl must not tokenise, truncate or mask them again.
         dataset_kwargs={"skip_prepare_dataset": True},
         max_length=None,
         logging_strategy="steps",
-        logging_steps=max(1, steps // POINTS),
+        logging_steps=1,
         logging_nan_inf_filter=False,
-        include_num_input_tokens_seen="non_padding",
-        save_strategy="no",
-        report_to="none",
+        save_strategy="no",  # the trainer below decides, by the clock
+        report_to=list(run.reports) or "none",
+        run_name=run.name,
         disable_tqdm=True,
         dataloader_num_workers=0,
-        dataloader_pin_memory=torch.cuda.is_available(),
+        dataloader_pin_memory=run.place.on_gpu,
     )
+
+
+def reports_to(asked: str, folder: Path | None) -> tuple[str, ...]:
+    """The trackers to report to, as transformers names them.
+
+    Args:
+        asked: "none", a tracker, or "auto": TensorBoard where it is installed.
+        folder: for TensorBoard's files.
+
+    Raises:
+        M1FlowError: a tracker that isn't installed.
+    """
+    if asked == "none" or (asked == "auto" and not kernels.installed("tensorboard")):
+        return ()
+    tracker = "tensorboard" if asked == "auto" else asked
+    kernels.require(tracker, "report_to")
+    if tracker == "tensorboard" and folder is not None:
+        os.environ["TENSORBOARD_LOGGING_DIR"] = str(folder)
+    return (tracker,)
+
+
+def _adapters(lora: Mapping[str, Any]) -> LoraConfig:
+    return LoraConfig(
+        r=lora.get("rank", 16),
+        lora_alpha=lora.get("alpha", 32),
+        lora_dropout=lora.get("dropout", 0.0),
+        target_modules="all-linear",
+        task_type="CAUSAL_LM",
+    )
+
+
+class _Trainer(SFTTrainer):
+    """trl's trainer, fed whole optimiser steps, with a loss over labelled tokens only and checkpoints by the clock."""
+
+    def prepare(self, run: Run, curve: LossCurve, stop: StopSignal) -> None:
+        """What the trainer needs to know beside transformers' arguments."""
+        self._run, self._curve = run, curve
+        if sharded() and run.training.get("precision", "float32") == "bfloat16":
+            # accelerate would also add up the processes' gradients, and hand out the losses, in bfloat16.
+            policy = MixedPrecisionPolicy(torch.bfloat16, reduce_dtype=torch.float32, output_dtype=torch.float32)
+            self.accelerator.state.fsdp_plugin.mixed_precision_policy = policy
+        self.add_callback(_Saving(self, stop))
+        self.remove_callback(PrinterCallback)
+        if not run.place.on_gpu:
+            _score_labelled_only(self.accelerator.unwrap_model(self.model))
+
+    def get_batch_samples(self, epoch_iterator: Iterator, num_batches: int, device: torch.device) -> tuple[list, int]:
+        """One optimiser step's share, and the labelled tokens of the whole step."""
+        share = next(epoch_iterator)
+        return [share], share["labelled"]
+
+    def training_step(self, model, inputs, num_items_in_batch=None):
+        """Every micro-batch of the share, forward and backward; gradients meet other processes' after the last."""
+        total = torch.zeros((), device=self.args.device)
+        for left, micro in reversed(list(enumerate(reversed(inputs["micro"])))):
+            # Sharded weights have no room for whole gradients: there they meet each time.
+            alone = left > 0 and not self.is_fsdp_enabled
+            with self.accelerator.no_sync(model) if alone else contextlib.nullcontext():
+                total += super().training_step(model, micro, num_items_in_batch)
+        return total
+
+    def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
+        """The sum of the labelled tokens' losses over the number of them in the whole step."""
+        outputs = model(**inputs, use_cache=False, fused_lm_head=True)
+        # Gradients are averaged over processes, but the loss is a sum over all their tokens.
+        return -outputs.log_probs.sum() / num_items_in_batch * self.accelerator.num_processes
+
+    def floating_point_ops(self, inputs: dict[str, Any]) -> int:
+        """Not counted: tokens are."""
+        return 0
+
+    def _track_num_input_tokens(self, inputs: dict[str, Any]) -> None:
+        self.state.num_input_tokens_seen += inputs["tokens"]
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Keep the tokens seen with each loss."""
+        super().log(logs | self._curve.point(self.state, logs), start_time)
+
+    def _save_checkpoint(self, model, trial):
+        checkpoints, step = self._run.checkpoints, self.state.global_step
+        first, together = self.args.process_index == 0, self.accelerator.wait_for_everyone
+        with checkpoints.saving(step, first=first, together=together) as folder:
+            self.args.output_dir = str(folder)
+            super(SFTTrainer, self)._save_checkpoint(model, trial)  # trl's own would write a model card beside it
+        log.info("%s: saved %s", self._run.name, checkpoints.last())
+
+
+class _Saving(TrainerCallback):
+    """Asks for a checkpoint now and then, and for the last one when the run is told to stop; all processes agree."""
+
+    def __init__(self, trainer: _Trainer, stop: StopSignal):
+        self._trainer, self._stop = trainer, stop
+        self._saved = time.monotonic()
+
+    def on_step_end(self, args, state, control, **_):
+        """After each optimiser step."""
+        run = self._trainer._run
+        if run.checkpoints is None or state.global_step >= run.steps:
+            return
+        due = time.monotonic() - self._saved >= 60 * run.place.checkpoint_minutes
+        wishes = torch.tensor([self._stop.came, due], dtype=torch.int32, device=args.device)
+        if args.world_size > 1:
+            torch.distributed.all_reduce(wishes, torch.distributed.ReduceOp.MAX)
+        stop, due = wishes.tolist()
+        if stop or due:
+            control.should_save = True
+            control.should_training_stop = bool(stop)
+
+    def on_save(self, args, state, control, **_):
+        """The clock starts again."""
+        self._saved = time.monotonic()
+
+
+def _score_labelled_only(model: PreTrainedModel) -> None:
+    """On a CPU, project only labelled positions to the vocabulary, as trl's fused loss does on a GPU.
+
+    There it projects every position, prompts and padding included, and that is half of a tiny model's step.
+    """
+    model = model.get_base_model() if hasattr(model, "get_base_model") else model
+    original = model.forward
+
+    def forward(self, *args, fused_lm_head=False, labels=None, **kwargs):
+        if not fused_lm_head:
+            return original(*args, labels=labels, **kwargs)
+        hidden = self.base_model(*args, **kwargs).last_hidden_state
+        labelled = labels[:, 1:] != IGNORED_LABEL
+        logits = self.get_output_embeddings()(hidden[:, :-1][labelled])
+        losses = cross_entropy(logits.float(), labels[:, 1:][labelled], reduction="none")
+        return FusedCausalLMOutput(log_probs=-losses)
+
+    model.forward = types.MethodType(forward, model)

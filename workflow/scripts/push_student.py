@@ -1,0 +1,24 @@
+"""Publish a student on the Hugging Face hub: its folder, to a private repository. Only ever done when asked for."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from m1flow.model_folder import check_model_folder
+from m1flow.pushing import push
+from m1flow.script import run
+from m1flow.storage import write_json
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", type=Path, required=True, help="the student's model folder")
+    parser.add_argument("--to", required=True, help="owner/name on the hub")
+    parser.add_argument("--out", type=Path, required=True, help="JSON that says what was pushed where")
+    flags = parser.parse_args()
+    write_json(flags.out, {"repository": flags.to, "commit": push(check_model_folder(flags.model), flags.to)})
+
+
+if __name__ == "__main__":
+    run(main)
