@@ -1,38 +1,45 @@
 """Sweeps: each model thinks once per question, and is cut at every budget."""
 
 
+scattergather:
+    shards=STUDY.sweep["shards"],
+
+
 rule generate:
-    """Takes a model and all benchmarks; gives its answers in every cell of the sweep, not yet judged."""
+    """Takes a model and all benchmarks; gives its answers to a shard of the questions in every cell, not yet judged."""
     input:
         code=code("generate.py"),
         model=lambda wildcards: f"<results>/models/{STUDY.models[wildcards.model]['weights']}",
         benchmarks=expand("<results>/benchmarks/{benchmark}.parquet", benchmark=STUDY.benchmarks),
     output:
         generations=expand(
-            "<results>/generations/{{model}}/{benchmark}.parquet",
+            "<results>/generations/{{model}}/{benchmark}/{{scatteritem}}.parquet",
             benchmark=STUDY.benchmarks,
         ),
-        counts="<results>/generations/{model}.report.json",
+        counts="<results>/generations/{model}/{scatteritem}.report.json",
     log:
-        "<logs>/generate/{model}.log",
+        "<logs>/generate/{model}/{scatteritem}.log",
     benchmark:
-        "<logs>/generate/{model}.tsv"
+        "<logs>/generate/{model}/{scatteritem}.tsv"
     conda:
         "../envs/generate.yaml"
     threads: STUDY.engine["threads"]
     resources:
         mem_mb=4000,
         runtime=1440,
+        gpus=STUDY.engine["gpus"],
+        gres=lambda wildcards: gres_for({"weights": STUDY.models[wildcards.model]["weights"]}),
     params:
         spec=lambda wildcards: STUDY.flag("models", wildcards.model),
-        sweep=setting("sweep"),
+        sweep=sweep_settings,
         formats=lambda wildcards: format_of(STUDY.models[wildcards.model]),
         prompts=prompts_to("evaluate"),
-        engine=setting("engine"),
+        said_by=lambda wildcards: said_by({}),
+        serving=lambda wildcards, threads: serving({}),
         seed=STUDY.seed,
         journal=f"{RESULTS}/journals/sweeps/{{model}}.jsonl",
     message:
-        "sweep the model {wildcards.model} over budgets and extensions"
+        "sweep the model {wildcards.model} over budgets and extensions, shard {wildcards.scatteritem}"
     shell:
         "python workflow/scripts/generate.py"
         " --name {wildcards.model}"
@@ -42,8 +49,9 @@ rule generate:
         " --sweep {params.sweep:q}"
         " --formats {params.formats:q}"
         " --prompts {params.prompts:q}"
-        " --engine {params.engine:q}"
+        " {params.serving}"
         " --seed {params.seed}"
+        " --shard {wildcards.scatteritem}"
         " --journal {params.journal}"
         " --out {output.generations}"
         " --counts {output.counts}"
@@ -51,16 +59,19 @@ rule generate:
 
 
 rule score:
-    """Takes a model's answers and the questions; gives what each answer says and whether it is right."""
+    """Takes all shards of a model's answers and the questions; gives what each answer says and whether it is right."""
     input:
         code=code("score.py"),
-        generations=expand(
-            "<results>/generations/{{model}}/{benchmark}.parquet",
-            benchmark=STUDY.benchmarks,
-        ),
+        generations=[
+            path
+            for benchmark in STUDY.benchmarks
+            for path in gather.shards(f"<results>/generations/{{{{model}}}}/{benchmark}/{{scatteritem}}.parquet")
+        ],
+        counts=gather.shards("<results>/generations/{{model}}/{scatteritem}.report.json"),
         benchmarks=expand("<results>/benchmarks/{benchmark}.parquet", benchmark=STUDY.benchmarks),
     output:
-        expand("<results>/sweeps/{{model}}/{benchmark}.parquet", benchmark=STUDY.benchmarks),
+        sweeps=expand("<results>/sweeps/{{model}}/{benchmark}.parquet", benchmark=STUDY.benchmarks),
+        counts="<results>/generations/{model}.report.json",
     log:
         "<logs>/score/{model}.log",
     benchmark:
@@ -79,5 +90,7 @@ rule score:
         " --generations {input.generations}"
         " --questions {input.benchmarks}"
         " --scorer {params.scorer}"
-        " --out {output}"
+        " --counts {input.counts}"
+        " --out {output.sweeps}"
+        " --out-counts {output.counts}"
         " > {log} 2>&1"

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from m1flow.engines import Completion, Request, Sampling, check_model_folder, model_id, open_engine
+from m1flow.engines import Completion, Request, Sampling, check_model_folder, end_of, model_id, open_engine
 from m1flow.storage import M1FlowError
 
 ENGINES = ["transformers"] + (["vllm"] if importlib.util.find_spec("vllm") else [])
@@ -257,6 +257,76 @@ def test_logprob_is_the_models(engine):
     expected = sum(logprobs[3 + i, token].item() for i, token in enumerate(completion.token_ids))
     assert completion.logprob == pytest.approx(expected, abs=1e-3)
     assert generate(engine, [replace(request, logprob=False)])[0].logprob is None
+
+
+class After:
+    """Ends a generation at the n-th token of some kind."""
+
+    def __init__(self, kind, times):
+        self.kind, self.times, self.asked = kind, times, 0
+
+    def met(self, token_ids):
+        self.asked += 1
+        return self.kind(token_ids[-1]) and sum(map(self.kind, token_ids)) == self.times
+
+
+@each_sampling
+def test_a_text_ends_a_generation_and_changes_nothing_before(engine, sampling):
+    batch = requests(20, sampling=sampling, logprob=True)
+    ends = [After(lambda token, n=n: token % 7 == n % 7, 1 + n % 3) for n in range(len(batch))]
+    whole = generate(engine, batch)
+    ended = generate(engine, [replace(request, until=end) for request, end in zip(batch, ends, strict=True)])
+    assert any(one != other for one, other in zip(ended, whole, strict=True))
+    for one, other, end in zip(ended, whole, ends, strict=True):
+        at = end_of(end, other.token_ids)
+        if at is None:
+            assert (one.token_ids, one.stop_token) == (other.token_ids, other.stop_token)
+        else:
+            assert (one.token_ids, one.stop_token, one.finished) == (other.token_ids[:at], None, False)
+            assert one.token_logprobs == pytest.approx(other.token_logprobs[:at], abs=1e-4)
+
+
+@each_sampling
+def test_no_stop_token_comes_before_the_fewest(engine, sampling):
+    batch = requests(12, sampling=sampling, max_tokens=30)
+    stops = tuple(range(4, 200))
+    free = generate(engine, [replace(request, stop=stops) for request in batch])
+    assert any(not completion.token_ids for completion in free)
+    held = generate(engine, [replace(request, stop=stops, min_tokens=2) for request in batch])
+    for completion in held:
+        assert len(completion.token_ids) >= 2 and not set(completion.token_ids) & set(stops)
+
+
+@pytest.mark.skipif(len(ENGINES) < 2, reason="vllm is not installed")
+@each_sampling
+def test_engines_agree_where_stop_tokens_are_held_back(engines, sampling):
+    batch = [replace(r, stop=tuple(range(4, 90)), min_tokens=3) for r in requests(20, sampling=sampling)]
+    mine, theirs = (generate(engines[name], batch) for name in ENGINES)
+    assert mine == theirs
+
+
+def test_a_given_text_is_as_probable_as_the_model_says(engine):
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    rng = random.Random(4)
+    prompt = tuple(rng.randrange(4, ALPHABET_SIZE) for _ in range(95))
+    texts = [tuple(rng.randrange(4, ALPHABET_SIZE) for _ in range(length)) for length in (1, 2, 5, 40)]
+    generate(engine, [Request((*prompt, *texts[3]), 2, ())])  # a warm cache that holds a part of the last text
+    asked = [Request.judging(prompt, text) for text in texts]
+    model = AutoModelForCausalLM.from_pretrained(engine.folder)
+    for text, completion in zip(texts, generate(engine, asked), strict=True):
+        logprobs = model(torch.tensor([prompt + text])).logits[0].log_softmax(-1)
+        expected = [logprobs[len(prompt) - 1 + n, token].item() for n, token in enumerate(text)]
+        assert completion.token_ids == text and not completion.finished
+        assert completion.token_logprobs == pytest.approx(expected, abs=1e-4)
+        assert completion.logprob == pytest.approx(sum(expected), abs=1e-4)
+
+
+def test_judging_decodes_nothing(engine):
+    before = replace(engine.tally)
+    generate(engine, [Request.judging((5, 6, 7), (8, 9)), Request((5, 6, 7), 4, ())])
+    assert engine.tally.decoded_tokens - before.decoded_tokens == 4
 
 
 def test_too_long_a_request_is_refused_in_one_line(engine):

@@ -191,10 +191,14 @@ class CountingEngine:
 
 
 def reference(request: Request) -> Completion:
-    stream = random.Random(repr((request.prompt, request.sampling)))
+    if request.given:
+        return Completion.of(request.given, None, [-float(token + len(request.prompt)) for token in request.given])
+    stream = random.Random(repr((request.prompt, request.sampling, request.min_tokens)))
     tokens, logprobs = [], []
-    for _ in range(request.max_tokens):
+    while len(tokens) < request.max_tokens and not (request.until and request.until.met(tokens)):
         token = stream.randrange(12)
+        if token in request.stop and len(tokens) < request.min_tokens:
+            continue
         if token in request.stop:
             return Completion.of(tokens, token, logprobs if request.logprob else None)
         tokens.append(token)
@@ -210,14 +214,29 @@ def run(engine, requests) -> list[Completion]:
     return [answers[index] for index in range(len(requests))]
 
 
-a_request = st.builds(
+class After:
+    """A text that comes with the third token of a kind."""
+
+    def __init__(self, rest):
+        self.rest = rest
+
+    def met(self, token_ids):
+        ours = [token for token in token_ids if token % 3 == self.rest]
+        return len(ours) == 3 and token_ids[-1] == ours[-1]
+
+
+judged = st.builds(Request.judging, st.sampled_from([(1,), (2, 3)]), st.sampled_from([(4,), (4, 5), (6,)]))
+generated = st.builds(
     Request,
     prompt=st.sampled_from([(1,), (2, 3)]),
     max_tokens=st.integers(1, 30),
     stop=st.sampled_from([(), (5,), (5, 7), (7, 5)]),
     sampling=st.sampled_from([Sampling(), Sampling(1.0, 0.9, 1), Sampling(1.0, 0.9, 2)]),
     logprob=st.booleans(),
+    min_tokens=st.sampled_from([0, 0, 2]),
+    until=st.sampled_from([None, None, After(0), After(1)]),
 )
+a_request = generated | judged
 
 
 @hypothesis_settings(deadline=None, max_examples=80)
@@ -332,6 +351,9 @@ def test_keys_follow_what_decides_the_tokens():
         replace(sampled, sampling=Sampling(0.8, 0.9, 1)),
         replace(sampled, sampling=Sampling(0.7, 0.8, 1)),
         replace(sampled, sampling=Sampling(0.7, 0.9, 2)),
+        replace(BASE, min_tokens=1),
+        Request.judging((1, 2), (3,)),
+        Request.judging((1, 2), (4,)),
     ]
     keys = {request_key("model", request) for request in different} | {request_key("other", BASE)}
     assert len(keys) == len(different) + 1
@@ -339,5 +361,6 @@ def test_keys_follow_what_decides_the_tokens():
         replace(BASE, max_tokens=3),
         replace(BASE, sampling=Sampling(0.0, 0.5, 9)),
         replace(BASE, stop=(99, 99), tag="x"),
+        replace(BASE, until=After(0)),
     ]
     assert {request_key("model", request) for request in same} == {request_key("model", BASE)}

@@ -6,14 +6,16 @@ import pandas as pd
 import pytest
 
 from m1flow.errors import M1FlowError
+from m1flow.permutations import option_order
 from m1flow.scoring import SCORERS, score
 
 DRUGS = ["Aspirin", "Dexamethasone", "Folic acid", "Vitamin K"]
 
 
 def generations(*rows):
-    blank = {"sample": 0, "budget": 8, "thinking_text": None, "natural_end": True, "answer_finished": True}
-    return pd.DataFrame([{"question_id": "q0"} | blank | row for row in rows])
+    blank = {"question_id": "q0", "sample": 0, "permutation": 0, "budget": 8}
+    blank |= {"thinking_text": None, "natural_end": True, "answer_finished": True}
+    return pd.DataFrame([blank | row for row in rows])
 
 
 @pytest.fixture
@@ -34,6 +36,15 @@ def test_rows_are_judged_by_their_answers(questions):
     assert list(scored["outcome"]) == ["parsed", "parsed", "unparsed", "truncated", "empty", "parsed"]
     assert scored["parsed_index"].fillna(-1).tolist() == [1, 0, -1, -1, -1, 1]
     assert list(scored["correct"]) == [True, False, False, False, False, True]
+
+
+def test_letters_mean_the_options_as_they_were_shown(questions):
+    order = option_order("q0", 1, len(DRUGS))
+    assert order != [0, 1, 2, 3]
+    rows = generations(*({"answer_text": rf"\boxed{{{letter}}}", "permutation": 1} for letter in "ABCD"))
+    scored = score(rows, questions, "strict")
+    assert scored["parsed_index"].tolist() == order
+    assert scored["correct"].tolist() == [index == 1 for index in order]
 
 
 def test_thinking_is_never_graded(questions):

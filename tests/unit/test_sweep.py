@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
+from dataclasses import replace
 
 import pandas as pd
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from sweep_reference import COLUMNS, FORMATS, OracleEngine, all_separate, items
 
-from m1flow.engines import Completion
 from m1flow.formats import Formatter
 from m1flow.journal import Journal, JournalledEngine
-from m1flow.sweep import Plan, Trace, can_extend, nested_tokens, run_sweep, separate_tokens, under_budget
+from m1flow.sweep import cue_ids, run_sweep
+from m1flow.sweep_costs import nested_tokens, separate_tokens
+from m1flow.thinking import NO_CUE, Plan, Trace, can_extend, under_budget
 from m1flow.tokenizers import train_tokenizer
-
-M1 = {
-    "thinking_start": "<|im_start|>think\n",
-    "thinking_end": "\n<|im_start|>answer\n",
-    "answer_start": "Answer: ",
-    "forced_end": "\n<|im_start|>answer\nFinal Answer:",
-}
-THINK = {"thinking_start": "<think>\n", "thinking_end": "\n</think>\n\n", "forced_end": "\n</think>\n\nFinal Answer:"}
-COLUMNS = ["question_id", "sample", "budget", "extensions"]
 
 
 @pytest.fixture(scope="module")
@@ -30,159 +23,124 @@ def tokenizer():
     return train_tokenizer(["a question about a dose of some drug", "Wait, the answer is 3"], 300)
 
 
-class OracleEngine:
-    """A language model that is a pure function: the next token follows from a hash of all tokens and the stream's seed.
-
-    It shows what nesting must do on traces of every length, in milliseconds; the real engines are tested beside it.
-    """
-
-    def __init__(self, stop_rate: float, salt: int = 0):
-        self.stop_rate, self.salt = stop_rate, salt
-        self.decoded, self.pending = 0, []
-
-    def submit(self, request):
-        self.pending.append(request)
-
-    def finished(self):
-        while self.pending:
-            request = self.pending.pop(len(self.pending) // 2)  # out of order, as real engines finish
-            yield request, self.complete(request)
-
-    def complete(self, request):
-        tokens: list[int] = []
-        while len(tokens) < request.max_tokens:
-            text = f"{self.salt}{request.sampling.seed}{request.prompt + tuple(tokens)}"
-            digest = hashlib.sha256(text.encode()).digest()
-            self.decoded += 1
-            if digest[0] / 256 < self.stop_rate:
-                return Completion(tuple(tokens), True, request.stop[digest[1] % len(request.stop)], None)
-            tokens.append(10 + digest[2] % 60)
-        return Completion(tuple(tokens), False, None, None)
+@pytest.fixture(scope="module")
+def formatters(tokenizer):
+    return {name: Formatter(tokenizer, name, spec) for name, spec in FORMATS.items()}
 
 
-def questions(n: int) -> pd.DataFrame:
-    return pd.DataFrame({"question_id": [f"q{i}" for i in range(n)]})
-
-
-def prompts(n: int) -> dict[str, str]:
-    return {f"q{i}": "a question about " + "a dose " * i for i in range(n)}
-
-
-def sweep(formatter, engine, plan, n=3, seed=5) -> pd.DataFrame:
-    rows = pd.DataFrame(run_sweep(questions(n), prompts(n), formatter, engine, plan, seed=seed))
+def sweep(formatter, engine, plan, n=3, seed=5, width=256) -> pd.DataFrame:
+    rows = pd.DataFrame(run_sweep(items(n, plan.permutations), formatter, engine, plan, seed=seed, width=width))
     return rows.sort_values(COLUMNS).reset_index(drop=True)
 
 
-def separate_run(formatter, engine, plan, cell, n=3, seed=5) -> pd.DataFrame:
-    """The paper's protocol for one cell, written independently: think under this budget, extend, answer."""
-    from m1flow.engines import Request, Sampling
-
-    def generate(prompt, limit, stop, question_id, sample, role):
-        stream = f"{seed}/{question_id}/{sample}/{role}".encode()
-        stream_seed = int.from_bytes(hashlib.sha256(stream).digest()[:4], "big") >> 1 if plan.temperature else 0
-        sampling = Sampling(plan.temperature, plan.top_p, stream_seed)
-        engine.submit(Request(tuple(prompt), limit, tuple(sorted(stop)), sampling, logprob=role == "answer"))
-        [(_, completion)] = list(engine.finished())
-        return completion
-
-    rows = []
-    budget, extensions = cell
-    for question_id, prompt in prompts(n).items():
-        for sample in range(plan.samples):
-            opened = formatter.prompt(prompt) + formatter.thinking_start
-            thinking, natural, done = [], False, 0
-            if budget:
-                first = generate(opened, budget, formatter.thinking_stop, question_id, sample, "think")
-                thinking, natural = list(first.token_ids), first.finished
-            cue = formatter.encode(plan.cue)
-            while natural and done < extensions and len(thinking) + len(cue) < budget:
-                done += 1
-                thinking += cue
-                more = generate(
-                    opened + thinking,
-                    budget - len(thinking),
-                    formatter.thinking_stop,
-                    question_id,
-                    sample,
-                    f"extension {done}",
-                )
-                thinking, natural = thinking + list(more.token_ids), more.finished
-            close = formatter.natural_end if natural else formatter.forced_end
-            answer = generate(
-                opened + thinking + close, plan.answer_tokens, formatter.answer_stop, question_id, sample, "answer"
-            )
-            rows.append(
-                {
-                    "question_id": question_id,
-                    "sample": sample,
-                    "budget": budget,
-                    "extensions": extensions,
-                    "extensions_done": done,
-                    "thinking_tokens": len(thinking),
-                    "natural_end": natural,
-                    "thinking_text": formatter.decode(thinking),
-                    "answer_tokens": len(answer.token_ids),
-                    "answer_text": formatter.decode(answer.token_ids),
-                    "answer_finished": answer.finished,
-                    "answer_logprob": answer.logprob,
-                }
-            )
-    return pd.DataFrame(rows)
+def tuples(elements, **sizes):
+    return st.sets(elements, **sizes).map(lambda chosen: tuple(sorted(chosen)))
 
 
 plans = st.builds(
     Plan,
-    budgets=st.sets(st.integers(0, 40), min_size=1, max_size=5).map(lambda s: tuple(sorted(s))),
-    extension_counts=st.sets(st.integers(0, 5), max_size=4).map(lambda s: tuple(sorted(s))),
-    extension_budgets=st.sets(st.integers(1, 60), max_size=2).map(lambda s: tuple(sorted(s))),
-    cue=st.sampled_from(["Wait", "Wait, the answer", "q"]),
+    budgets=tuples(st.integers(0, 40), min_size=1, max_size=5),
+    extension_counts=tuples(st.integers(0, 5), max_size=4),
+    extension_budgets=tuples(st.integers(1, 60), max_size=2),
+    cues=tuples(st.sampled_from(["Wait", "Hmm, the answer", "q", NO_CUE]), min_size=1, max_size=3),
+    permutations=st.integers(1, 3),
+    permutation_budgets=tuples(st.integers(0, 30), max_size=2),
     samples=st.integers(1, 2),
     temperature=st.sampled_from([0.0, 0.7]),
     answer_tokens=st.integers(1, 6),
+    option_answer=st.sampled_from(["", "\\boxed{{letter}}", "{text}"]),
 )
+salts = st.integers(0, 10**6)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
-    plan=plans, stop_rate=st.sampled_from([0.0, 0.03, 0.1, 0.3, 1.0]), salt=st.integers(0, 10**6), think=st.booleans()
+    plan=plans,
+    stop_rate=st.sampled_from([0.0, 0.03, 0.1, 0.3, 1.0]),
+    salt=salts,
+    name=st.sampled_from(sorted(FORMATS)),
+    width=st.integers(1, 9),
 )
-def test_nested_rows_equal_separate_runs(tokenizer, plan, stop_rate, salt, think):
-    formatter = Formatter(tokenizer, "f", THINK if think else M1)
-    nested = sweep(formatter, OracleEngine(stop_rate, salt), plan)
-    cells = {(cell.budget, cell.extensions) for cell in plan.cells()}
-    separate = [separate_run(formatter, OracleEngine(stop_rate, salt), plan, cell) for cell in cells]
-    separate = pd.concat(separate).sort_values(COLUMNS).reset_index(drop=True)
-    pd.testing.assert_frame_equal(nested, separate[nested.columns])
+def test_nested_rows_equal_separate_runs(formatters, plan, stop_rate, salt, name, width):
+    formatter = formatters[name]
+    words = tuple(range(10, 70)) if name != "plain" else tuple(formatter.encode("\n\nox. o x\n a xo"))
+    nested = sweep(formatter, OracleEngine(stop_rate, salt, words), plan, width=width)
+    separate = all_separate(formatter, OracleEngine(stop_rate, salt, words), plan)
+    pd.testing.assert_frame_equal(nested[separate.columns], separate)
     assert (nested["thinking_tokens"] <= nested["budget"]).all()
 
 
+@settings(max_examples=80, deadline=None)
+@given(salt=salts, answer_tokens=st.integers(1, 60), stop_rate=st.sampled_from([0.0, 0.02]))
+def test_an_answer_that_stops_at_its_box_is_the_beginning_of_one_that_goes_on(
+    formatters, tmp_path_factory, salt, answer_tokens, stop_rate
+):
+    formatter = formatters["m1"]
+    words = tuple(formatter.encode("\\boxed{") * 3 + formatter.encode("{}}} a\\"))
+    whole = Plan(budgets=(0, 3), answer_tokens=answer_tokens)
+    boxed = replace(whole, stop_at_box=True)
+    columns = [*COLUMNS, "answer_text", "answer_finished", "answer_tokens"]
+    separate = all_separate(formatter, OracleEngine(stop_rate, salt, words), boxed)
+    engine = OracleEngine(stop_rate, salt, words)
+    pd.testing.assert_frame_equal(sweep(formatter, engine, boxed)[columns], separate[columns])
+    with Journal(tmp_path_factory.mktemp("journal") / "j.jsonl") as journal:
+        for first, second in ((whole, boxed), (boxed, whole)):  # what one leaves behind never alters the other
+            for plan in (first, second):
+                oracle = OracleEngine(stop_rate, salt, words)
+                rows = sweep(formatter, JournalledEngine(lambda oracle=oracle: oracle, f"{first}", journal), plan)
+                fresh = sweep(formatter, OracleEngine(stop_rate, salt, words), plan)
+                pd.testing.assert_frame_equal(rows[columns], fresh[columns])
+            if first is whole:
+                assert oracle.decoded == 0  # boxed answers are cut from whole ones
+
+
 @settings(max_examples=60, deadline=None)
-@given(plan=plans, stop_rate=st.sampled_from([0.02, 0.1]), salt=st.integers(0, 10**6))
-def test_separate_tokens_counts_what_separate_runs_decode(tokenizer, plan, stop_rate, salt):
-    formatter = Formatter(tokenizer, "f", M1)
+@given(plan=plans, stop_rate=st.sampled_from([0.02, 0.1]), salt=salts)
+def test_separate_tokens_counts_what_separate_runs_decode(formatters, plan, stop_rate, salt):
+    formatter = formatters["m1"]
     nested = sweep(formatter, OracleEngine(stop_rate, salt), plan)
     engine = OracleEngine(stop_rate, salt)
-    for cell in plan.cells():
-        separate_run(formatter, engine, plan, (cell.budget, cell.extensions))
-    assert separate_tokens(nested, len(formatter.encode(plan.cue))) == engine.decoded
+    all_separate(formatter, engine, plan)
+    assert separate_tokens(nested, lengths(formatter, plan)) == engine.decoded
 
 
 @settings(max_examples=60, deadline=None)
-@given(plan=plans, stop_rate=st.sampled_from([0.02, 0.1]), salt=st.integers(0, 10**6))
-def test_nested_tokens_counts_what_the_sweep_decodes(tokenizer, tmp_path_factory, plan, stop_rate, salt):
+@given(plan=plans, stop_rate=st.sampled_from([0.02, 0.1]), salt=salts)
+def test_nested_tokens_counts_what_the_sweep_decodes(formatters, tmp_path_factory, plan, stop_rate, salt):
     assume(plan.samples == 1 or plan.temperature > 0)  # greedy samples are all one, and a study with several is refused
-    formatter = Formatter(tokenizer, "f", M1)
-    oracle = OracleEngine(stop_rate, salt)
+    assume(0 in plan.extension_counts or not plan.extension_counts)  # as `Plan.from_spec` has it
+    formatter, oracle = formatters["m1"], OracleEngine(stop_rate, salt)
     with Journal(tmp_path_factory.mktemp("journal") / "j.jsonl") as journal:
         rows = sweep(formatter, JournalledEngine(lambda: oracle, "oracle", journal), plan)
-    assert nested_tokens(rows, len(formatter.encode(plan.cue))) == oracle.decoded
+    assert nested_tokens(rows, lengths(formatter, plan)) == oracle.decoded
+
+
+def lengths(formatter, plan) -> dict[str, int]:
+    return {cue: len(cue_ids(formatter, cue)) for cue in plan.cues}
+
+
+def test_no_more_is_under_way_than_asked_for(formatters):
+    engine = OracleEngine(0.1)
+    sweep(formatters["m1"], engine, Plan(budgets=(0, 4, 8), answer_tokens=4), n=40, width=5)
+    assert 5 <= engine.most_pending <= 5 * 3  # five thoughts, each with three cuts
 
 
 def test_a_format_without_thinking_has_one_cell(tokenizer):
     rows = sweep(Formatter(tokenizer, "direct", {}), OracleEngine(0.2), Plan(budgets=(0, 8, 16), answer_tokens=4))
     assert set(zip(rows["budget"], rows["thinking_tokens"], rows["natural_end"], strict=True)) == {(0, 0, True)}
     assert len(rows) == 3
-    assert separate_tokens(rows, 1) == nested_tokens(rows, 1) == (rows["answer_tokens"] + rows["answer_finished"]).sum()
+    assert (
+        separate_tokens(rows, {}) == nested_tokens(rows, {}) == (rows["answer_tokens"] + rows["answer_finished"]).sum()
+    )
+
+
+def test_a_format_without_thinking_may_begin_the_answer(tokenizer):
+    seen = []
+    engine = OracleEngine(0.2)
+    engine.submit = lambda request, submit=engine.submit: (seen.append(request.prompt), submit(request))
+    formatter = Formatter(tokenizer, "no_think", {"forced_end": "<think>\n\n</think>\n\n"})
+    sweep(formatter, engine, Plan(budgets=(8,), answer_tokens=4), n=1)
+    assert formatter.decode(seen[0]).endswith("<|im_start|>assistant\n<think>\n\n</think>\n\n")
 
 
 def test_thinking_of_exactly_the_budget_has_not_ended():
@@ -190,6 +148,13 @@ def test_thinking_of_exactly_the_budget_has_not_ended():
     assert trace.cut(4) == trace
     assert trace.cut(3) == Trace((11, 12, 13), natural=False)
     assert trace.cut(0) == Trace((), natural=False)
+
+
+def test_a_marker_of_several_tokens_must_fit_the_budget():
+    trace = Trace((11, 12, 13), natural=True, marker=(1, 2))
+    assert trace.cut(5) == trace
+    assert trace.cut(4) == Trace((11, 12, 13, 1), natural=False)
+    assert trace.cut(2) == Trace((11, 12), natural=False)
 
 
 def test_an_extension_needs_room_for_the_cue_and_a_token():

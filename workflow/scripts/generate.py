@@ -1,20 +1,27 @@
-"""Sweep one model over budgets and extensions on every benchmark; resumable, not yet scored."""
+"""Sweep one model, or its part of the questions, over budgets and extensions; resumable, not yet scored."""
 
 from __future__ import annotations
 
 import argparse
 import logging
+from collections import Counter
 from pathlib import Path
 
 import pandas as pd
 
+from m1flow.devices import claimed_gpus
 from m1flow.engines import model_id, open_engine
+from m1flow.engines.retrying import RetryingEngine
 from m1flow.formats import Formatter, load_tokenizer
 from m1flow.journal import Journal, JournalledEngine
+from m1flow.permutations import permuted
 from m1flow.questions import prompt_text
 from m1flow.script import json_argument, run
-from m1flow.storage import provenance, read_table, write_json, write_table
-from m1flow.sweep import Plan, nested_tokens, run_sweep, separate_tokens
+from m1flow.shards import deal, in_order, parse_shard
+from m1flow.storage import CONTRACTS, provenance, read_table, write_json, write_table
+from m1flow.sweep import WIDTH, Item, context_needed, cue_ids, run_sweep
+from m1flow.sweep_costs import nested_tokens, separate_tokens
+from m1flow.thinking import Plan
 
 log = logging.getLogger("generate")
 
@@ -24,45 +31,69 @@ def main() -> None:
     flags = parse_flags()
     name = flags.spec["format"]
     formatter = Formatter(load_tokenizer(flags.model), name, flags.formats[name])
+    plan = Plan.from_spec(flags.sweep, flags.spec)
+    benchmarks = {Path(path).stem: read_table(path, "questions") for path in flags.questions}
+    items = deal(asked(benchmarks, flags.prompts | prompt_of(flags.spec), plan), *parse_shard(flags.shard))
+    log.info("shard %s: %d turns of %s, format %s", flags.shard, len(items), ", ".join(benchmarks), name)
     identity = model_id(flags.model, flags.engine["dtype"])
-    with Journal(flags.journal) as journal:
-        engine = JournalledEngine(lambda: open_engine(flags.model, flags.engine), identity, journal)
-        counts = sweep_benchmarks(flags, formatter, engine)
+    with Journal(flags.journal) as journal, claimed_gpus(flags.engine.get("gpus", 0)):
+        engine = JournalledEngine(
+            lambda: RetryingEngine(
+                lambda settings: open_engine(flags.model, settings),
+                flags.engine,
+                lambda: context_needed(items, formatter, plan),
+            ),
+            identity,
+            journal,
+        )
+        width = flags.engine.get("batch_size", WIDTH)
+        rows = pd.DataFrame(
+            run_sweep(items, formatter, engine, plan, seed=flags.seed, width=width),
+            columns=["benchmark", *CONTRACTS["generations"].names],
+        )
         engine.close()
-    log.info(
-        "%d tokens decoded now; %d in all, against %d in separate runs",
-        engine.tally.generated_tokens,
-        counts["decoded"],
-        counts["separate"],
-    )
-    write_json(flags.counts, counts)
+    counts = write_benchmarks(flags, rows, benchmarks, plan, formatter)
+    told = engine.tally.generated_tokens, counts["decoded"], counts["separate"]
+    log.info("%d tokens decoded now; %d in all, against %d in separate runs", *told)
+    write_json(flags.counts, dict(counts))
 
 
-def sweep_benchmarks(flags: argparse.Namespace, formatter: Formatter, engine: JournalledEngine) -> dict[str, int]:
-    """Write every benchmark's generations; returns the tokens decoded, and those of separate runs."""
-    plan = Plan.from_spec(flags.sweep)
+def asked(benchmarks: dict[str, pd.DataFrame], prompts: dict[str, str], plan: Plan) -> list[Item]:
+    """Every question in every order of its options, as it is asked."""
+    items = []
+    for benchmark, questions in benchmarks.items():
+        for question in questions.to_dict("records"):
+            for permutation in range(plan.permutations):
+                shown, order = permuted(question, permutation)
+                turn = prompt_text(shown, prompts, "evaluate")
+                options = tuple(shown["options"])
+                items.append(Item(question["question_id"], turn, options, tuple(order), permutation, benchmark))
+    return items
+
+
+def prompt_of(spec: dict) -> dict[str, str]:
+    """The model's own prompt, where it has one."""
+    return {"evaluate": spec["prompt"]} if "prompt" in spec else {}
+
+
+def write_benchmarks(
+    flags: argparse.Namespace,
+    rows: pd.DataFrame,
+    benchmarks: dict[str, pd.DataFrame],
+    plan: Plan,
+    formatter: Formatter,
+) -> Counter[str]:
+    """Write a table of generations for each benchmark; returns the tokens decoded, and those of separate runs."""
     parameters = {key: getattr(flags, key) for key in ("name", "spec", "formats", "sweep", "prompts", "engine", "seed")}
-    counts = {"decoded": 0, "separate": 0}
-    cue_tokens = len(formatter.encode(plan.cue))
+    cues = {cue: len(cue_ids(formatter, cue)) for cue in plan.cues}
+    counts = Counter(decoded=0, separate=0)
     for path, out in zip(flags.questions, flags.out, strict=True):
-        questions = read_table(path, "questions")
-        prompts = {
-            row["question_id"]: prompt_text(row, flags.prompts, "evaluate") for row in questions.to_dict("records")
-        }
-        log.info("%s: %d questions, format %s", Path(path).stem, len(questions), flags.spec["format"])
-        rows = pd.DataFrame(run_sweep(questions, prompts, formatter, engine, plan, seed=flags.seed))
-        rows = in_order(rows, questions)
-        counts["decoded"] += nested_tokens(rows, cue_tokens)
-        counts["separate"] += separate_tokens(rows, cue_tokens)
-        write_table(out, rows, "generations", provenance=provenance(parameters, [path, flags.model]))
+        benchmark = Path(path).stem
+        own = in_order(rows[rows["benchmark"] == benchmark].drop(columns="benchmark"), benchmarks[benchmark])
+        counts["decoded"] += nested_tokens(own, cues, stop_at_box=plan.stop_at_box)
+        counts["separate"] += separate_tokens(own, cues, stop_at_box=plan.stop_at_box)
+        write_table(out, own, "generations", provenance=provenance(parameters, [path, flags.model]))
     return counts
-
-
-def in_order(rows: pd.DataFrame, questions: pd.DataFrame) -> pd.DataFrame:
-    """Rows in the questions' order, then by sample, extensions and budget, whatever order they finished in."""
-    place = {question_id: index for index, question_id in enumerate(questions["question_id"])}
-    rows = rows.assign(place=rows["question_id"].map(place))
-    return rows.sort_values(["place", "sample", "extensions", "budget"]).drop(columns="place").reset_index(drop=True)
 
 
 def parse_flags() -> argparse.Namespace:
@@ -77,7 +108,8 @@ def parse_flags() -> argparse.Namespace:
     parser.add_argument("--prompts", type=json_argument, required=True, help="the study's prompts")
     parser.add_argument("--engine", type=json_argument, required=True, help="the study's engine section")
     parser.add_argument("--seed", type=int, required=True, help="the study's seed")
-    parser.add_argument("--journal", required=True, help="where generations are kept")
+    parser.add_argument("--shard", default="1-of-1", help="which part of the questions: 2-of-4 is the second of four")
+    parser.add_argument("--journal", required=True, help="where generations are kept; all shards share it")
     parser.add_argument("--out", nargs="+", required=True, help="a table of generations for each benchmark")
     parser.add_argument("--counts", required=True, help="token counts, JSON")
     return parser.parse_args()

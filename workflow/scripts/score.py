@@ -1,37 +1,51 @@
-"""Score sweeps: what each answer says, and whether it is right."""
+"""Score sweeps: put a model's shards together; what each answer says, and whether it is right."""
 
 from __future__ import annotations
 
 import argparse
 import logging
+from collections import Counter
 from pathlib import Path
 
 from m1flow.errors import M1FlowError
 from m1flow.scoring import SCORERS, score
 from m1flow.script import run
-from m1flow.storage import provenance, read_table, write_table
+from m1flow.shards import gather
+from m1flow.storage import provenance, read_json, read_table, write_json, write_table
 
 log = logging.getLogger("score")
 
 
 def main() -> None:
-    """Read generations and the benchmarks they answer, pairwise; write scored sweeps."""
+    """Read all shards' generations and the benchmarks they answer; write scored sweeps and the tokens they took."""
     flags = parse_flags()
-    if not len(flags.generations) == len(flags.questions) == len(flags.out):
-        raise M1FlowError("--generations, --questions, --out: give as many of each, in the same order")
-    for generations, questions, out in zip(flags.generations, flags.questions, flags.out, strict=True):
-        rows = score(read_table(generations, "generations"), read_table(questions, "questions"), flags.scorer)
-        log.info("%s: %s", Path(questions).stem, rows["outcome"].value_counts().to_dict())
-        write_table(out, rows, "sweeps", provenance=provenance({"scorer": flags.scorer}, [generations, questions]))
+    shards, left_over = divmod(len(flags.generations), len(flags.questions))
+    if left_over or not shards or len(flags.questions) != len(flags.out):
+        raise M1FlowError(
+            "--generations, --questions, --out: give as many tables of each shard as benchmarks, in the same order"
+        )
+    for place, (questions_path, out) in enumerate(zip(flags.questions, flags.out, strict=True)):
+        paths = flags.generations[place * shards : (place + 1) * shards]
+        questions = read_table(questions_path, "questions")
+        rows = score(gather(paths, questions, questions_path), questions, flags.scorer)
+        log.info("%s: %s", Path(questions_path).stem, rows["outcome"].value_counts().to_dict())
+        write_table(out, rows, "sweeps", provenance=provenance({"scorer": flags.scorer}, [*paths, questions_path]))
+    if flags.out_counts:
+        counts: Counter[str] = Counter()
+        for path in flags.counts:
+            counts.update(read_json(path))
+        write_json(flags.out_counts, dict(counts))
 
 
 def parse_flags() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--generations", nargs="+", required=True, help="a table of generations for each benchmark")
+    parser.add_argument("--generations", nargs="+", required=True, help="for each benchmark, the tables of all shards")
     parser.add_argument("--questions", nargs="+", required=True, help="the benchmarks, in the same order")
     parser.add_argument("--scorer", choices=list(SCORERS), default="strict")
+    parser.add_argument("--counts", nargs="*", default=[], help="token counts of all shards")
     parser.add_argument("--out", nargs="+", required=True, help="a scored sweep for each benchmark")
+    parser.add_argument("--out-counts", help="their sums, JSON")
     return parser.parse_args()
 
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from m1flow import storage
-from m1flow.engines import Completion, Engine, Request
+from m1flow.engines import Completion, Engine, Request, end_of
 
 logger = logging.getLogger(__name__)
 
@@ -193,20 +193,25 @@ class JournalTally:
 
 @dataclass
 class _Flight:
-    """One generation under way and the requests that wait for it; each asks for at most its limit."""
+    """One generation under way and the requests that wait for it; each asks for at most its limit and its end."""
 
-    max_tokens: int
+    request: Request
     waiting: list[Request] = field(default_factory=list)
+
+    def covers(self, request: Request) -> bool:
+        """Whether what is under way will hold what the request asks for."""
+        until = self.request.until
+        return self.request.max_tokens >= request.max_tokens and (until is None or until is request.until)
 
 
 class JournalledEngine:
     """An engine that generates only what its journal doesn't hold, and journals what it generates.
 
     The key of a generation is its model, prompt, sampling, stop tokens and whether log-probabilities were asked for;
-    the limit ``max_tokens`` is left out. That is exact, because a limit decides only where a generation ends and not
-    what comes before: greedy decoding takes the likeliest token at each step, sampled decoding takes the noise of
-    step i from the i-th draw of the request's own seeded generator, on both engines. So what was generated under a
-    limit, cut at a smaller one, is what the smaller one would have given.
+    the limit ``max_tokens`` and the text ``until`` are left out. That is exact, because they decide only where a
+    generation ends and not what comes before: greedy decoding takes the likeliest token at each step, sampled decoding
+    takes the noise of step i from the i-th draw of the request's own seeded generator, on both engines. So what was
+    generated under a limit, cut at a smaller one or where a text ends, is what that would have given.
     """
 
     def __init__(self, engine_factory: Callable[[], Engine], model_id: str, journal: Journal) -> None:
@@ -234,12 +239,12 @@ class JournalledEngine:
             self._reuse(request, completion)
             return
         for flight in self._flights.get(key, []):
-            if flight.max_tokens >= request.max_tokens:
+            if flight.covers(request):
                 flight.waiting.append(request)
                 return
         if self._engine is None:
             self._engine = self._factory()
-        flight = _Flight(request.max_tokens, [request])
+        flight = _Flight(request, [request])
         self._engine.submit(replace(request, tag=(key, flight)))
         self._flights.setdefault(key, []).append(flight)
 
@@ -287,11 +292,13 @@ class JournalledEngine:
 
 
 def request_key(model_id: str, request: Request) -> str:
-    """The journal key of a generation: everything that decides its tokens, but not the limit on their number."""
+    """The journal key of a generation: everything that decides its tokens, but not where they are cut."""
     sampling = request.sampling
     drawn = [sampling.temperature, sampling.top_p, sampling.seed] if sampling.temperature > 0 else "greedy"
     prompt = storage.fingerprint(list(request.prompt))
-    return storage.fingerprint([model_id, prompt, drawn, sorted(set(request.stop)), request.logprob])
+    rarer = {"min_tokens": request.min_tokens, "given": list(request.given)}
+    told = [{name: value for name, value in rarer.items() if value}] if any(rarer.values()) else []
+    return storage.fingerprint([model_id, prompt, drawn, sorted(set(request.stop)), request.logprob, *told])
 
 
 def _record(completion: Completion) -> dict:
@@ -307,11 +314,11 @@ def _answer(record: dict, request: Request) -> Completion | None:
     A natural end counts its stop token against the limit: n tokens and a stop fit a limit of n + 1. Under a limit of n
     or less the same generation is cut before its end. A record that was itself cut answers limits up to its length.
     """
-    token_ids, stop_token = record["token_ids"], record["stop_token"]
-    ended = stop_token is not None
-    if ended and len(token_ids) + 1 <= request.max_tokens:
-        return Completion.of(token_ids, stop_token, record.get("token_logprobs"))
-    if len(token_ids) < request.max_tokens:
+    token_ids, stop_token, logprobs = record["token_ids"], record["stop_token"], record.get("token_logprobs")
+    end = end_of(request.until, token_ids)
+    if end is None and stop_token is not None and len(token_ids) + 1 <= request.max_tokens:
+        return Completion.of(token_ids, stop_token, logprobs)
+    if end is None and len(token_ids) < request.max_tokens:
         return None
-    logprobs = record.get("token_logprobs")
-    return Completion.of(token_ids[: request.max_tokens], None, logprobs and logprobs[: request.max_tokens])
+    kept = request.max_tokens if end is None else min(end, request.max_tokens)
+    return Completion.of(token_ids[:kept], None, logprobs and logprobs[:kept])

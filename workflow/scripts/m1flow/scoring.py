@@ -10,6 +10,7 @@ import pandas as pd
 
 from m1flow.errors import M1FlowError
 from m1flow.parsing import PARSED, UNPARSED, Parsed, is_right, parse_answer
+from m1flow.permutations import permuted
 from m1flow.questions import LETTERS
 
 Scorer = Callable[[str, Sequence[str], int, bool], Parsed]
@@ -28,7 +29,8 @@ def score(generations: pd.DataFrame, questions: pd.DataFrame, scorer: str) -> pd
         scorer: a name in SCORERS.
 
     Returns:
-        The rows with parsed_index (null unless parsed), outcome and correct: the sweeps contract.
+        The rows with parsed_index (null unless parsed; in the benchmark's order of the options, whatever order the
+        row's question was asked in), outcome and correct: the sweeps contract.
 
     Raises:
         M1FlowError: an unknown scorer, or a row whose question isn't in the benchmark.
@@ -39,18 +41,20 @@ def score(generations: pd.DataFrame, questions: pd.DataFrame, scorer: str) -> pd
     asked: Mapping[str, dict] = {row["question_id"]: row for row in questions.to_dict("records")}
     judged: dict[tuple, tuple[int | None, str, bool]] = {}
     results = []
-    for key in zip(generations["question_id"], generations["answer_text"], generations["answer_finished"], strict=True):
+    columns = ["question_id", "answer_text", "answer_finished", "permutation"]
+    for key in zip(*(generations[column] for column in columns), strict=True):
         if key not in judged:  # cells whose thinking ended naturally share their answer
-            question_id, text, finished = key
+            question_id, text, finished, permutation = key
             if question_id not in asked:
                 raise M1FlowError(
                     f"generations: question_id {question_id!r} is not in the benchmark; "
                     "the benchmark has changed since, rerun the sweep"
                 )
-            question = asked[question_id]
-            options = list(question["options"])
-            parsed = judge(text, options, question["answer_index"], bool(finished))
-            judged[key] = (parsed.index, parsed.outcome, is_right(parsed.index, options, question["answer_index"]))
+            question, order = permuted(asked[question_id], permutation)
+            options, answer_index = question["options"], question["answer_index"]
+            parsed = judge(text, options, answer_index, bool(finished))
+            index = None if parsed.index is None else order[parsed.index]
+            judged[key] = (index, parsed.outcome, is_right(parsed.index, options, answer_index))
         results.append(judged[key])
     return generations.assign(
         parsed_index=pd.array([result[0] for result in results], dtype="Int32"),

@@ -3,7 +3,8 @@
 Under a fixed sampling stream, the thinking under budget b is the first b tokens of the thinking under any larger
 budget, so one trace to the largest budget holds the thinking of all. Forced extensions form a chain (the n-th extends
 the (n-1)-th), and the chain under a smaller total budget is a cut of the chain under a larger one. Each cell (budget,
-extensions) then costs only its answer, and cells whose thinking ended naturally at the same place share theirs.
+extensions, cue, order of the options) then costs only its answer, and cells whose thinking ended naturally at the same
+place share theirs.
 
 The protocol is that of m1 (arXiv 2504.00869, section 3 and its evaluation code, after s1, arXiv 2501.19393); cuts are
 made on token ids, question by question.
@@ -13,275 +14,293 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any
-
-import pandas as pd
+import math
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 from m1flow.engines import Completion, Engine, Request, Sampling
 from m1flow.formats import Formatter
+from m1flow.questions import LETTERS
+from m1flow.text_ends import box_end
+from m1flow.thinking import NO_CUE, Cell, Plan, Trace, can_extend, under_budget
 
 log = logging.getLogger(__name__)
 
-
-@dataclass(frozen=True)
-class Trace:
-    """Thinking as token ids without the end marker; ``natural``: the model ended it by itself."""
-
-    token_ids: tuple[int, ...]
-    natural: bool
-
-    def cut(self, budget: int) -> Trace:
-        """What this thinking would have been under a smaller budget.
-
-        The end marker is a token the model must produce within the budget, so thinking of exactly ``budget`` tokens
-        has not ended naturally: an engine limited to ``budget`` tokens could not have seen the marker either.
-        """
-        if len(self.token_ids) < budget:
-            return self
-        return Trace(self.token_ids[:budget], natural=False)
+WIDTH = 256
+"""Generations under way at a time, where nothing else is said: the engines' default ``batch_size``."""
+_FIELD = re.compile(r"\{(letter|text)\}")
 
 
 @dataclass(frozen=True)
-class Cell:
-    """One setting of the sweep: a cap on thinking tokens, cues included, and a number of forced extensions."""
-
-    budget: int
-    extensions: int = 0
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What to measure on every question.
+class Item:
+    """A question as it is asked.
 
     Attributes:
-        budgets: thinking budgets in tokens, without extensions.
-        extension_counts: how many times to force the model to go on.
-        extension_budgets: total caps on thinking tokens under which every extension count is measured.
-        cue: the text that replaces the end of thinking ("Wait").
-        samples: independent generations per question.
-        temperature: 0 is greedy.
-        top_p: nucleus of the sampling distribution.
-        answer_tokens: cap on the tokens of an answer.
+        question_id: its id in its benchmark.
+        turn: the user's turn.
+        options: the options' texts in the order shown.
+        order: which option of the benchmark's order stands at each place.
+        permutation: the number of that order; 0 is the benchmark's own.
+        benchmark: whose question it is.
     """
 
-    budgets: tuple[int, ...]
-    extension_counts: tuple[int, ...] = ()
-    extension_budgets: tuple[int, ...] = ()
-    cue: str = "Wait"
-    samples: int = 1
-    temperature: float = 0.0
-    top_p: float = 1.0
-    answer_tokens: int = 1024
-
-    @classmethod
-    def from_spec(cls, spec: Mapping[str, Any]) -> Plan:
-        """The plan of the study's ``sweep`` section."""
-        extensions = spec.get("extensions") or {}
-        return cls(
-            budgets=tuple(sorted(spec["budgets"])),
-            # None at all is what the others are compared with.
-            extension_counts=tuple(sorted({0, *extensions["counts"]})) if extensions else (),
-            extension_budgets=tuple(sorted(extensions.get("budgets", ()))),
-            cue=extensions.get("cue", cls.cue),
-            samples=spec["samples"],
-            temperature=spec["temperature"],
-            top_p=spec["top_p"],
-            answer_tokens=spec["answer_tokens"],
-        )
-
-    def cells(self) -> list[Cell]:
-        """Every distinct cell, budgets first."""
-        budgets = [Cell(budget) for budget in self.budgets]
-        extended = [Cell(budget, n) for budget in self.extension_budgets for n in self.extension_counts]
-        return list(dict.fromkeys(budgets + extended))
-
-
-def under_budget(chain: list[Trace], extensions: int, budget: int, cue_tokens: int) -> tuple[Trace, int]:
-    """The thinking of one cell, from a chain made under a budget at least as large.
-
-    Args:
-        chain: ``chain[n]`` is the thinking after n extensions (it begins with ``chain[n - 1]`` and the cue); the last
-            one is as far as the chain could go.
-        extensions: how many were asked for.
-        budget: the cell's cap on thinking tokens, cues included.
-        cue_tokens: length of the cue.
-
-    Returns:
-        The thinking, and how many extensions it holds: fewer than asked for where the budget left no room.
-    """
-    done = 0
-    while done < extensions and done + 1 < len(chain) and can_extend(chain[done].cut(budget), budget, cue_tokens):
-        done += 1
-    return chain[done].cut(budget), done
-
-
-def can_extend(trace: Trace, budget: int, cue_tokens: int) -> bool:
-    """Whether thinking ended by itself with room for the cue and at least one more token."""
-    return trace.natural and len(trace.token_ids) + cue_tokens < budget
+    question_id: str
+    turn: str
+    options: tuple[str, ...] = ()
+    order: tuple[int, ...] = ()
+    permutation: int = 0
+    benchmark: str = ""
 
 
 def run_sweep(
-    questions: pd.DataFrame,
-    prompts: Mapping[str, str],
-    formatter: Formatter,
-    engine: Engine,
-    plan: Plan,
-    *,
-    seed: int,
+    items: Iterable[Item], formatter: Formatter, engine: Engine, plan: Plan, *, seed: int, width: int = WIDTH
 ) -> Iterator[dict]:
-    """Run the plan on every question; yields rows of the generations contract, in no fixed order.
+    """Run the plan on every question; yields rows of the generations contract and their ``benchmark``, in any order.
+
+    Questions begin only as others end: what follows a thought then runs while its KV cache is warm, and never waits
+    behind thoughts that haven't begun. Texts are decoded after the last generation, so that the engine never waits.
 
     Args:
-        questions: rows of the questions contract.
-        prompts: question_id to the text of the user's turn.
+        items: what is asked; that of all benchmarks together, so that the engine runs dry only once.
         formatter: the model's tokenizer and reasoning format; a format without thinking gives one cell, budget 0.
         engine: where requests go; a journalled one makes the sweep resumable.
         plan: what to measure.
         seed: the study's; with question and sample it fixes every sampling stream.
+        width: how many generations to have under way.
     """
     if not formatter.thinks:
-        plan = Plan(budgets=(0,), **{k: getattr(plan, k) for k in ("samples", "temperature", "top_p", "answer_tokens")})
-    rows: list[dict] = []
-    prompt_ids = {
-        question_id: tuple(formatter.prompt(prompts[question_id])) for question_id in questions["question_id"]
-    }
-    # Longest prompts first: they think for about as long as any, and a long one started last would run alone.
-    for question_id in sorted(prompt_ids, key=lambda key: -len(prompt_ids[key])):
-        for sample in range(plan.samples):
-            _Line(question_id, sample, prompt_ids[question_id], formatter, engine, plan, seed, rows.append).start()
-    total = len(prompt_ids) * plan.samples * len(plan.cells())
-    done, told = 0, 0
-    for request, completion in engine.finished():
-        request.tag(completion)
-        done += len(rows)
-        yield from rows
-        rows.clear()
-        if done - told >= total / 10:
-            told = done
-            log.info("%d of %d answers", done, total)
+        plan = replace(plan, budgets=(0,), extension_counts=(), permutation_budgets=(0,))
+    asked = {cell.permutation for cell in plan.cells()}
+    # Longest turns first: they think for about as long as any, and a long one begun last would run alone.
+    ordered = sorted((item for item in items if item.permutation in asked), key=lambda item: -len(item.turn))
+    run = _Run(formatter, engine, plan, seed, [(item, sample) for item in ordered for sample in range(plan.samples)])
+    run.begin(width)
+    while run.under_way:
+        for request, completion in engine.finished():
+            run.under_way -= 1
+            request.tag(completion)
+            run.begin(width)
+    for cut in run.cuts:
+        yield from cut.rows()
+
+
+def cue_ids(formatter: Formatter, cue: str) -> tuple[int, ...]:
+    """The token ids of a cue; none for NO_CUE."""
+    return () if cue == NO_CUE else tuple(formatter.encode(cue))
+
+
+def context_needed(items: Sequence[Item], formatter: Formatter, plan: Plan) -> int:
+    """Tokens of the longest request that a sweep of these items can make, prompt and all."""
+    turn = max((len(formatter.prompt(item.turn)) for item in items), default=1)
+    thinking = plan.longest if formatter.thinks else 0
+    answer = max(len(formatter.natural_end), len(formatter.forced_end)) + plan.answer_tokens
+    if plan.option_answer:
+        opening = max(len(formatter.answer_opening(natural)) for natural in (True, False))
+        stated = (formatter.encode(text) for item in items for text in stated_options(item, plan.option_answer))
+        answer = max(answer, opening + max(map(len, stated), default=0) + 1)
+    return turn + len(formatter.thinking_start) + thinking + answer
+
+
+def stated_options(item: Item, template: str) -> list[str]:
+    """Each option, in the order shown, as an answer states it; see `Plan.option_answer`."""
+    pairs = zip(LETTERS, item.options, strict=False)
+    named = ({"letter": letter, "text": text} for letter, text in pairs)
+    return [_FIELD.sub(lambda field, values=values: values[field[1]], template) for values in named]
+
+
+@dataclass
+class _Run:
+    """What a sweep's lines of thought share, and which of them are still to begin."""
+
+    formatter: Formatter
+    engine: Engine
+    plan: Plan
+    seed: int
+    coming: list[tuple[Item, int]]
+    begun: int = 0
+    under_way: int = 0
+    cuts: list[_Cut] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.cells = self.plan.cells()
+        self.cues = {cue: cue_ids(self.formatter, cue) for cue in self.plan.cues}
+
+    def begin(self, width: int) -> None:
+        """Begin lines until so many generations are under way."""
+        while self.under_way < width and self.begun < len(self.coming):
+            _Line(self, *self.coming[self.begun]).begin()
+            self.begun += 1
+            if self.begun * 10 % len(self.coming) < 10:
+                log.info("%d of %d thoughts begun, %d cuts", self.begun, len(self.coming), len(self.cuts))
+
+    def submit(self, request: Request) -> None:
+        """Hand a request to the engine."""
+        self.under_way += 1
+        self.engine.submit(request)
 
 
 @dataclass
 class _Line:
     """One question's line of thought in one sample: submits what comes next whenever something finishes."""
 
-    question_id: str
+    run: _Run
+    item: Item
     sample: int
-    prompt: tuple[int, ...]
-    formatter: Formatter
-    engine: Engine
-    plan: Plan
-    seed: int
-    emit: Callable[[dict], None]
-    chain: list[Trace] = field(default_factory=list)
+    cuts: dict[Trace, _Cut] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.cue = tuple(self.formatter.encode(self.plan.cue))
-        self.cells = self.plan.cells()
-        self.most_extensions = max(cell.extensions for cell in self.cells)
-        self.extension_cap = max((cell.budget for cell in self.cells if cell.extensions), default=0)
-        self.opened = self.prompt + tuple(self.formatter.thinking_start)
+        self.cells = [cell for cell in self.run.cells if cell.permutation == self.item.permutation]
+        self.extended = [cell for cell in self.cells if cell.extensions]
+        formatter = self.run.formatter
+        self.opened = (*formatter.prompt(self.item.turn), *formatter.thinking_start)
 
-    def start(self) -> None:
+    def begin(self) -> None:
         limit = max(cell.budget for cell in self.cells)
-        if not self.formatter.thinks:
-            self._reached(Trace((), natural=True))
+        if not self.run.formatter.thinks:
+            self._thought(Trace((), natural=True))
         elif limit == 0:
-            self._reached(Trace((), natural=False))
+            self._thought(Trace((), natural=False))
         else:
-            self._think((), limit, role="think")
+            self._think((), limit, "think", self._thought)
 
-    def _think(self, so_far: tuple[int, ...], limit: int, role: str) -> None:
+    def request(self, prompt: tuple[int, ...], max_tokens: int, stop: frozenset[int], role: str) -> Request:
+        """A request in the sampling stream that a role has in this line."""
+        plan = self.run.plan
+        sampling = Sampling(plan.temperature, plan.top_p, self._stream_seed(role))
+        return Request(prompt, max_tokens, tuple(sorted(stop)), sampling)
+
+    def _think(
+        self, so_far: tuple[int, ...], limit: int, role: str, then: Callable[[Trace], None], min_tokens: int = 0
+    ) -> None:
+        formatter = self.run.formatter
+        until = formatter.thinking_until
+
         def ended(completion: Completion) -> None:
-            self._reached(Trace(so_far + tuple(completion.token_ids), natural=completion.finished))
+            ids = completion.token_ids
+            if until is not None and until.met(ids):
+                start = until.start(ids)
+                then(Trace(so_far + ids[:start], natural=True, marker=ids[start:]))
+            else:
+                then(Trace(so_far + ids, natural=completion.finished))
 
-        self._submit(self.opened + so_far, limit, self.formatter.thinking_stop, role, ended)
+        request = self.request(self.opened + so_far, limit, formatter.thinking_stop, role)
+        self.run.submit(replace(request, min_tokens=min_tokens, until=until, tag=ended))
 
-    def _reached(self, trace: Trace) -> None:
-        """A further link of the chain is known: answer its cells, then extend it or settle what can't be extended."""
-        self.chain.append(trace)
-        n = len(self.chain) - 1
-        more = n < self.most_extensions and can_extend(trace, self.extension_cap, len(self.cue))
-        for cell in self.cells:
+    def _thought(self, trace: Trace) -> None:
+        """Thinking has come to its own end, or to the largest budget: answer, and force it on with every cue."""
+        for cell in reversed(self.cells):  # the longest thought first: its answer is the longest, too
+            if not cell.extensions:
+                self._answer(cell, [trace])
+        for cue in self.run.cues if self.extended else ():
+            self._extend(cue, [trace])
+
+    def _extend(self, cue: str, chain: list[Trace]) -> None:
+        """A further link of a chain is known: answer its cells, then extend it or settle what can't be extended."""
+        cells = [cell for cell in self.extended if cell.cue == cue]
+        cue_tokens, n = self.run.cues[cue], len(chain) - 1
+        cap = max(cell.budget for cell in cells)
+        more = n < max(cell.extensions for cell in cells) and can_extend(chain[-1], cap, len(cue_tokens))
+        for cell in cells:
             if cell.extensions == n or (cell.extensions > n and not more):
-                self._answer(cell)
+                self._answer(cell, chain)
         if more:
-            so_far = trace.token_ids + self.cue
-            self._think(so_far, self.extension_cap - len(so_far), role=f"extension {n + 1}")
-
-    def _answer(self, cell: Cell) -> None:
-        if self.formatter.thinks:
-            trace, done = under_budget(self.chain, cell.extensions, cell.budget, len(self.cue))
-        else:
-            trace, done = self.chain[0], 0
-        close = self.formatter.natural_end if trace.natural else self.formatter.forced_end
-
-        def answered(completion: Completion) -> None:
-            self.emit(
-                {
-                    "question_id": self.question_id,
-                    "sample": self.sample,
-                    "budget": cell.budget,
-                    "extensions": cell.extensions,
-                    "extensions_done": done,
-                    "thinking_tokens": len(trace.token_ids),
-                    "natural_end": trace.natural,
-                    "thinking_text": self.formatter.decode(trace.token_ids),
-                    "answer_tokens": len(completion.token_ids),
-                    "answer_text": self.formatter.decode(completion.token_ids),
-                    "answer_finished": completion.finished,
-                    "answer_logprob": completion.logprob,
-                }
+            so_far = chain[-1].token_ids + cue_tokens
+            # Where nothing is put in its place, the end of thinking must not come again at once.
+            held_back = 0 if cue_tokens else 1
+            self._think(
+                so_far,
+                cap - len(so_far),
+                f"extension {n + 1}",
+                lambda trace: self._extend(cue, [*chain, trace]),
+                held_back,
             )
 
-        prompt = self.opened + trace.token_ids + tuple(close)
-        self._submit(prompt, self.plan.answer_tokens, self.formatter.answer_stop, "answer", answered, logprob=True)
-
-    def _submit(
-        self,
-        prompt: tuple[int, ...],
-        max_tokens: int,
-        stop: frozenset[int],
-        role: str,
-        then: Callable[[Completion], None],
-        *,
-        logprob: bool = False,
-    ) -> None:
-        sampling = Sampling(self.plan.temperature, self.plan.top_p, self._stream_seed(role))
-        self.engine.submit(Request(prompt, max_tokens, tuple(sorted(stop)), sampling, logprob, tag=then))
+    def _answer(self, cell: Cell, chain: list[Trace]) -> None:
+        if self.run.formatter.thinks:
+            cue_tokens = len(self.run.cues.get(cell.cue, ()))
+            trace, done = under_budget(chain, cell.extensions, cell.budget, cue_tokens)
+        else:
+            trace, done = chain[0], 0
+        cut = self.cuts.get(trace)
+        if cut is None:
+            cut = self.cuts[trace] = _Cut(self, trace)
+            self.run.cuts.append(cut)
+            cut.ask()
+        cut.cells.append((cell, done))
 
     def _stream_seed(self, role: str) -> int:
         """A seed of the question's own, so that no other question, budget or batch changes its sampling stream."""
-        if self.plan.temperature == 0:
+        if self.run.plan.temperature == 0:
             return 0
-        text = f"{self.seed}/{self.question_id}/{self.sample}/{role}"
+        text = f"{self.run.seed}/{self.item.question_id}/{self.sample}/{role}"
+        text += f"/{self.item.permutation}" if self.item.permutation else ""
         return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big") >> 1
 
 
-def nested_tokens(rows: pd.DataFrame, cue_tokens: int) -> int:
-    """Tokens that a sweep decodes, engines' speculation apart: each trace once, and one answer per distinct cut.
+@dataclass(eq=False)
+class _Cut:
+    """A thought as it ended or was cut, its answer, and the cells that it belongs to."""
 
-    Args:
-        rows: generations of one model on one benchmark.
-        cue_tokens: length of the cue, which is given and not decoded.
-    """
-    line, cut = ["question_id", "sample"], ["extensions_done", "thinking_tokens", "natural_end"]
-    longest = rows.sort_values(cut).drop_duplicates(line, keep="last")
-    return _thinking_decoded(longest, cue_tokens) + _answers_decoded(rows.drop_duplicates(line + cut))
+    line: _Line
+    trace: Trace
+    cells: list[tuple[Cell, int]] = field(default_factory=list)
+    completion: Completion | None = None
+    option_logprobs: list[float] | None = None
 
+    def ask(self) -> None:
+        """Have it answered and, where the plan says so, its options judged."""
+        run = self.line.run
+        close = run.formatter.natural_end if self.trace.natural else run.formatter.forced_end
+        prompt = self.line.opened + self.trace.token_ids + tuple(close)
+        request = self.line.request(prompt, run.plan.answer_tokens, run.formatter.answer_stop, "answer")
+        until = run.formatter.box_end if run.plan.stop_at_box else None
+        run.submit(replace(request, logprob=True, until=until, tag=self._answered))
+        if run.plan.option_answer:
+            self._judge_options(run)
 
-def separate_tokens(rows: pd.DataFrame, cue_tokens: int) -> int:
-    """Tokens that would have been decoded had every cell been run from scratch (the paper's protocol)."""
-    return _thinking_decoded(rows, cue_tokens) + _answers_decoded(rows)
+    def rows(self) -> Iterator[dict]:
+        """A row of the generations contract for each cell."""
+        line, completion = self.line, self.completion
+        formatter, item = line.run.formatter, line.item
+        answer, finished = formatter.decode(completion.token_ids), completion.finished
+        if line.run.plan.stop_at_box and (end := box_end(answer)) is not None:
+            answer, finished = answer[:end], True
+        thinking = formatter.decode(self.trace.token_ids)
+        for cell, done in self.cells:
+            yield {
+                "benchmark": item.benchmark,
+                "question_id": item.question_id,
+                "sample": line.sample,
+                "permutation": item.permutation,
+                "budget": cell.budget,
+                "extensions": cell.extensions,
+                "cue": cell.cue,
+                "extensions_done": done,
+                "thinking_tokens": len(self.trace.token_ids),
+                "natural_end": self.trace.natural,
+                "thinking_text": thinking,
+                "answer_tokens": len(completion.token_ids),
+                "answer_text": answer,
+                "answer_finished": finished,
+                "answer_logprob": completion.logprob,
+                "option_logprobs": self.option_logprobs,
+            }
 
+    def _answered(self, completion: Completion) -> None:
+        self.completion = completion
 
-def _thinking_decoded(rows: pd.DataFrame, cue_tokens: int) -> int:
-    ended = rows["natural_end"] & (rows["budget"] > 0)  # a format without thinking decodes no marker
-    markers = rows["extensions_done"] + ended
-    return int((rows["thinking_tokens"] - rows["extensions_done"] * cue_tokens + markers).sum())
+    def _judge_options(self, run: _Run) -> None:
+        """Ask how probable each option is where the answer would state it."""
+        opening = tuple(run.formatter.answer_opening(self.trace.natural))
+        prompt = self.line.opened + self.trace.token_ids + opening
+        item = self.line.item
+        self.option_logprobs = [math.nan] * len(item.options)
+        for place, stated in zip(item.order, stated_options(item, run.plan.option_answer), strict=True):
+            run.submit(Request.judging(prompt, tuple(run.formatter.encode(stated)), tag=self._judged(place)))
 
+    def _judged(self, place: int) -> Callable[[Completion], None]:
+        def judged(completion: Completion) -> None:
+            self.option_logprobs[place] = completion.logprob
 
-def _answers_decoded(rows: pd.DataFrame) -> int:
-    return int((rows["answer_tokens"] + rows["answer_finished"]).sum())
+        return judged

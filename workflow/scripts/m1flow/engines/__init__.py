@@ -19,9 +19,11 @@ __all__ = [
     "Request",
     "Sampling",
     "Tally",
+    "Until",
     "check_model_folder",
     "check_request",
     "context_length",
+    "end_of",
     "model_id",
     "open_engine",
 ]
@@ -45,9 +47,23 @@ class Sampling:
             raise ValueError(f"seed is {self.seed}: it is from 0 to 2**63 - 1")
 
 
+class Until(Protocol):
+    """A text that ends a generation, such as a marker of several tokens; it looks at tokens and changes none."""
+
+    def met(self, token_ids: Sequence[int]) -> bool:
+        """Whether the last of these tokens completes the text; asked after each token, so it should be quick."""
+
+
+def end_of(until: Until | None, token_ids: Sequence[int]) -> int | None:
+    """How many of the tokens it takes until the text is complete; None where it isn't."""
+    if until is None:
+        return None
+    return next((n for n in range(1, len(token_ids) + 1) if until.met(token_ids[:n])), None)
+
+
 @dataclass(frozen=True)
 class Request:
-    """One generation to make.
+    """One generation to make, or one to be judged.
 
     Attributes:
         prompt: token ids, at least one.
@@ -55,6 +71,9 @@ class Request:
         stop: token ids that end the generation. Nothing else does: a model's end-of-text token must be listed here.
         sampling: how tokens are drawn.
         logprob: whether the completion tells its log-probability (at temperature 1, before top-p).
+        min_tokens: no stop token is drawn before so many others.
+        given: a completion that is there already: nothing is generated, its log-probability is asked for.
+        until: a text that ends the generation, too. The completion holds all of its tokens, and isn't ``finished``.
         tag: the caller's own, handed back with the completion.
     """
 
@@ -63,7 +82,15 @@ class Request:
     stop: tuple[int, ...]
     sampling: Sampling = Sampling()
     logprob: bool = False
+    min_tokens: int = 0
+    given: tuple[int, ...] = ()
+    until: Until | None = field(default=None, compare=False)
     tag: Any = field(default=None, compare=False)
+
+    @classmethod
+    def judging(cls, prompt: tuple[int, ...], given: tuple[int, ...], tag: Any = None) -> Request:
+        """Asks how probable ``given`` is after the prompt, at temperature 1."""
+        return cls(prompt, len(given), (), logprob=True, given=given, tag=tag)
 
     def __post_init__(self) -> None:
         """Refuse what no engine can do."""
@@ -71,6 +98,8 @@ class Request:
             raise ValueError("a request needs a prompt of at least one token")
         if self.max_tokens < 1:
             raise ValueError(f"max_tokens is {self.max_tokens}: a request generates at least one token")
+        if self.given and self.max_tokens != len(self.given):
+            raise ValueError(f"max_tokens is {self.max_tokens}: {len(self.given)} tokens are given")
 
 
 @dataclass(frozen=True)
@@ -111,11 +140,12 @@ class Tally:
     decoded_tokens: int = 0
 
     def add(self, request: Request, completion: Completion, cached_tokens: int = 0) -> None:
-        """Count one finished request."""
+        """Count one finished request; what is given is read, not decoded."""
         self.requests += 1
-        self.prompt_tokens += len(request.prompt)
+        self.prompt_tokens += len(request.prompt) + len(request.given)
         self.cached_tokens += cached_tokens
-        self.decoded_tokens += len(completion.token_ids) + completion.finished
+        if not request.given:
+            self.decoded_tokens += len(completion.token_ids) + completion.finished
 
 
 class Engine(Protocol):
@@ -173,10 +203,10 @@ def check_request(request: Request, context: int, folder: Path | str) -> None:
     Raises:
         M1FlowError: prompt and limit together are longer than ``context`` tokens.
     """
-    length = len(request.prompt) + request.max_tokens
+    length = len(request.prompt) + request.max_tokens + bool(request.given)  # to judge a text takes one token more
     if length > context:
         raise M1FlowError(
             f"{folder}: a prompt of {len(request.prompt)} tokens with up to {request.max_tokens} more needs a context "
             f"of {length}, this model has {context}; "
-            "lower sweep.budgets or sweep.answer_tokens, or raise engine.max_model_len"
+            "lower the limit (sweep.budgets, sweep.answer_tokens, max_tokens), or raise engine.max_model_len"
         )

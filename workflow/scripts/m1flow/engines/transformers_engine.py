@@ -17,6 +17,7 @@ from m1flow.engines import Completion, Request, Tally, check_request, context_le
 from m1flow.storage import M1FlowError
 
 _REFILL_SHARE = 0.5  # new requests join once this share of the rows is free: fewer, larger prefills
+_JOIN_SHARE = 0.25  # and once they are so many, of the rows that run: joining copies the cache of all
 _PREFILL_TOKENS = 16384  # of one prefill, padding counted: bounds the memory of its activations
 
 
@@ -49,7 +50,9 @@ class TransformersEngine:
         while self._waiting or self._batch.rows or self._ended:
             while self._ended:
                 yield self._ended.popleft()
-            if self._waiting and len(self._batch.rows) <= self._max_rows * (1 - _REFILL_SHARE):
+            running = len(self._batch.rows)
+            enough = len(self._waiting) >= min(running * _JOIN_SHARE, self._max_rows * _REFILL_SHARE)
+            if self._waiting and enough and running <= self._max_rows * (1 - _REFILL_SHARE):
                 self._admit()
             if self._batch.rows:
                 for request, completion in self._batch.draw():
@@ -102,13 +105,19 @@ class _Row:
 
     def take(self, token: int, logprob: float | None) -> Completion | None:
         """Add a drawn token; the completion where it ends the row."""
-        logprobs = self.logprobs if self.request.logprob else None
+        request, logprobs = self.request, self.logprobs if self.request.logprob else None
         if token in self.stop:
             return Completion.of(self.token_ids, token, logprobs)
         self.token_ids.append(token)
         if logprobs is not None:
             logprobs.append(logprob)
-        return Completion.of(self.token_ids, None, logprobs) if len(self.token_ids) == self.request.max_tokens else None
+        ended = len(self.token_ids) == request.max_tokens or (request.until and request.until.met(self.token_ids))
+        return Completion.of(self.token_ids, None, logprobs) if ended else None
+
+    @property
+    def barred(self) -> frozenset[int]:
+        """The tokens that may not come next."""
+        return self.stop if len(self.token_ids) < self.request.min_tokens else frozenset()
 
 
 class _Layer(DynamicLayer):
@@ -167,14 +176,21 @@ class _Batch:
     @torch.inference_mode()
     def join(self, requests: list[Request]) -> None:
         """Prefill requests and add them as rows; call between `step` and `draw`."""
-        longest = max(len(request.prompt) for request in requests)
-        padding = [longest - len(request.prompt) for request in requests]
+        prompts = list(dict.fromkeys(request.prompt for request in requests))  # samples and options share theirs
+        longest = max(map(len, prompts))
+        padding = [longest - len(prompt) for prompt in prompts]
         device = self._model.device
-        ids = [[0] * pad + list(request.prompt) for pad, request in zip(padding, requests, strict=True)]
+        ids = [[0] * pad + list(prompt) for pad, prompt in zip(padding, prompts, strict=True)]
         mask = [[0] * pad + [1] * (longest - pad) for pad in padding]
         ids, mask = torch.tensor(ids, device=device), torch.tensor(mask, device=device)
         cache = _empty_cache()
         logits = self._forward(ids, mask, (mask.cumsum(1) - 1).clamp(min=0), cache)
+        if len(prompts) < len(requests):
+            places = {prompt: place for place, prompt in enumerate(prompts)}
+            chosen = torch.tensor([places[request.prompt] for request in requests], device=device)
+            logits, mask = logits[chosen], mask[chosen]
+            for layer in cache.layers:
+                layer.hold(layer.keys[chosen], layer.values[chosen])
         if self.rows:
             width = max(longest, self.width)
             mask = torch.cat([_widen(part, width, dim=1) for part in (self._mask, mask)])
@@ -241,10 +257,14 @@ def _empty_cache() -> Cache:
 
 def _draw(logits: torch.Tensor, rows: list[_Row]) -> tuple[list[int], list[float | None]]:
     """A token for each row and, where a row asked, its log-probability before temperature and top-p."""
-    tokens = logits.argmax(-1)
+    allowed = _without_barred(logits, rows)
+    tokens = allowed.argmax(-1)
     sampled = [index for index, row in enumerate(rows) if row.generator is not None]
     if sampled:
-        tokens[sampled] = _sample(logits[sampled], [rows[index] for index in sampled])
+        tokens[sampled] = _sample(allowed[sampled], [rows[index] for index in sampled])
+    for index, row in enumerate(rows):
+        if row.request.given:
+            tokens[index] = row.request.given[len(row.token_ids)]
     logprobs: list[float | None] = [None] * len(rows)
     asked = [index for index, row in enumerate(rows) if row.request.logprob]
     if asked:
@@ -252,6 +272,14 @@ def _draw(logits: torch.Tensor, rows: list[_Row]) -> tuple[list[int], list[float
         for index, value in zip(asked, values, strict=True):
             logprobs[index] = value
     return tokens.tolist(), logprobs
+
+
+def _without_barred(logits: torch.Tensor, rows: list[_Row]) -> torch.Tensor:
+    barred = [(index, token) for index, row in enumerate(rows) for token in row.barred]
+    if not barred:
+        return logits
+    indices, tokens = (torch.tensor(part, device=logits.device) for part in zip(*barred, strict=True))
+    return logits.index_put((indices, tokens), logits.new_tensor(-torch.inf))
 
 
 def _sample(logits: torch.Tensor, rows: list[_Row]) -> torch.Tensor:

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
-from m1flow.engines import Completion, Request, Tally, check_request, context_length, model_id
+from m1flow.engines import Completion, Request, Tally, Until, check_request, context_length, model_id
 from m1flow.storage import M1FlowError
 
 _ENVIRONMENT = {
@@ -31,6 +31,7 @@ _ENVIRONMENT = {
 _CPU_BLOCK = 32
 # Prompt tokens computed in one step on the CPU, where a whole prompt needs no more.
 _CPU_STEP = 4096
+_UNTIL = "until"  # the reason that vLLM gives for a generation that a text ended
 
 
 class VllmEngine:
@@ -43,13 +44,19 @@ class VllmEngine:
     _open: ClassVar[list[VllmEngine]] = []
     _closed: ClassVar[list[Any]] = []
 
-    def __init__(self, model_folder: Path | str, settings: Mapping[str, Any]) -> None:
-        """Load the model; see `engines.open_engine` for the settings."""
+    def __init__(self, model_folder: Path | str, settings: Mapping[str, Any], started: Any = None) -> None:
+        """Load the model; see `engines.open_engine` for the settings.
+
+        Args:
+            model_folder: a Hugging Face model folder.
+            settings: the config's ``engine``.
+            started: vLLM's own engine of this model, to be used instead of a new one.
+        """
         self.folder = Path(model_folder)
         self.context = context_length(self.folder, settings)
         self.model_id = model_id(self.folder, settings.get("dtype", "float32"))
         self.tally = Tally()
-        self._engine = _start(self.folder, self.context, settings)
+        self._engine = started or _start(self.folder, self.context, settings)
         VllmEngine._open.append(self)
         self._requests: dict[str, Request] = {}
         self._names = map(str, itertools.count())
@@ -57,24 +64,15 @@ class VllmEngine:
 
     def submit(self, request: Request) -> None:
         """Queue a request; it runs with the others while `finished` is iterated."""
-        from vllm import SamplingParams
-        from vllm.sampling_params import RequestOutputKind
-
         check_request(request, self.context, self.folder)
-        sampling = request.sampling
-        parameters = SamplingParams(
-            max_tokens=request.max_tokens,
-            temperature=sampling.temperature,
-            top_p=sampling.top_p if sampling.temperature > 0 else 1.0,
-            seed=sampling.seed if sampling.temperature > 0 else None,
-            stop_token_ids=list(request.stop),
-            ignore_eos=True,
-            detokenize=False,
-            logprobs=0 if request.logprob else None,
-            output_kind=RequestOutputKind.FINAL_ONLY,
-        )
+        self._add(request, sampling_params(request))
+
+    def _add(self, request: Request, parameters: Any) -> None:
         name = next(self._names)
-        self._engine.add_request(name, {"prompt_token_ids": list(request.prompt)}, parameters)
+        prompt = {"prompt_token_ids": [*request.prompt, *request.given]}
+        known_as = self._engine.add_request(name, prompt, parameters)
+        if request.until is not None:
+            self._engine.output_processor.request_states[known_as].detokenizer = _watching(request.until)
         self._requests[name] = request
 
     def finished(self) -> Iterator[tuple[Request, Completion]]:
@@ -85,7 +83,11 @@ class VllmEngine:
             for output in self._engine.step() if self._requests else ():
                 if output.finished:
                     request = self._requests.pop(output.request_id)
-                    completion = _completion(output.outputs[0], request)
+                    if request.given and (output.num_cached_tokens or 0) >= len(request.prompt):
+                        # A warm cache held some of what is given, so it wasn't computed: once more, without the cache.
+                        self._add(request, sampling_params(request, read_cache=False))
+                        continue
+                    completion = _judged(output, request) if request.given else _completion(output.outputs[0], request)
                     self.tally.add(request, completion, output.num_cached_tokens or 0)
                     self._ended.append((request, completion))
 
@@ -107,13 +109,58 @@ class VllmEngine:
                     VllmEngine._closed.pop().engine_core.shutdown()
 
 
-def _start(folder: Path, context: int, settings: Mapping[str, Any]) -> Any:
+def sampling_params(request: Request, *, read_cache: bool = True) -> Any:
+    """What a request is to vLLM."""
+    from vllm import SamplingParams
+    from vllm.sampling_params import RequestOutputKind
+
+    final = RequestOutputKind.FINAL_ONLY
+    if request.given:  # read as a prompt; by default vLLM would compute all of it anew, for the prompt's own sake
+        return SamplingParams(
+            max_tokens=1,
+            temperature=0.0,
+            ignore_eos=True,
+            detokenize=False,
+            prompt_logprobs=0,
+            skip_reading_prefix_cache=not read_cache,
+            output_kind=final,
+        )
+    sampling = request.sampling
+    return SamplingParams(
+        max_tokens=request.max_tokens,
+        min_tokens=request.min_tokens,
+        temperature=sampling.temperature,
+        top_p=sampling.top_p if sampling.temperature > 0 else 1.0,
+        seed=sampling.seed if sampling.temperature > 0 else None,
+        stop_token_ids=list(request.stop),
+        ignore_eos=True,
+        detokenize=False,
+        logprobs=0 if request.logprob else None,
+        output_kind=final,
+    )
+
+
+def _watching(until: Until) -> Any:
+    """What vLLM asks after each token whether a text has come: the place of its own stop strings, without a text."""
+    from vllm.v1.engine.detokenizer import IncrementalDetokenizer
+
+    class Watching(IncrementalDetokenizer):
+        def update(self, new_token_ids: list[int], stop_terminated: bool) -> str | None:
+            for token in new_token_ids:
+                self.token_ids.append(token)
+                if not stop_terminated and until.met(self.token_ids):
+                    return _UNTIL
+            return None
+
+    return Watching()
+
+
+def engine_arguments(folder: Path, context: int, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """What the settings are to vLLM; sets the environment that it reads when it is imported."""
     for key, value in _ENVIRONMENT.items():
         os.environ.setdefault(key, value)
     logging.getLogger("torch._library.triton").setLevel(logging.ERROR)
-    from vllm import EngineArgs
     from vllm.platforms import current_platform
-    from vllm.v1.engine.llm_engine import LLMEngine
 
     arguments: dict[str, Any] = {
         "model": str(folder),
@@ -128,7 +175,7 @@ def _start(folder: Path, context: int, settings: Mapping[str, Any]) -> Any:
     }
     if current_platform.is_cpu():
         _use_threads(settings.get("threads", 1))
-        arguments |= {
+        return arguments | {
             "enforce_eager": True,
             "block_size": _CPU_BLOCK,
             "kv_cache_memory_bytes": settings.get("memory_mb", 256) << 20,
@@ -137,11 +184,18 @@ def _start(folder: Path, context: int, settings: Mapping[str, Any]) -> Any:
             "max_num_batched_tokens": max(context, _CPU_STEP),
             "use_fp64_gumbel": True,  # torch's generators and no fused kernel: samples equal the other engine's
         }
-    else:
-        arguments |= {
-            "tensor_parallel_size": settings.get("tensor_parallel_size", 1),
-            "gpu_memory_utilization": settings.get("gpu_memory_utilization", 0.9),
-        }
+    return arguments | {
+        "tensor_parallel_size": settings.get("tensor_parallel_size", 1),
+        "gpu_memory_utilization": settings.get("gpu_memory_utilization", 0.9),
+    }
+
+
+def _start(folder: Path, context: int, settings: Mapping[str, Any]) -> Any:
+    arguments = engine_arguments(folder, context, settings)
+    from vllm import EngineArgs
+    from vllm.platforms import current_platform
+    from vllm.v1.engine.llm_engine import LLMEngine
+
     try:
         with _no_garbage_collection(), warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # vLLM's own, about its use of torch
@@ -187,10 +241,16 @@ def _completion(output: Any, request: Request) -> Completion:
     token_ids = list(output.token_ids)
     stop_token = None
     if output.finish_reason == "stop":
-        stop_token = token_ids.pop()
+        stop_token = token_ids.pop() if output.stop_reason != _UNTIL else None
     elif output.finish_reason != "length":
         raise RuntimeError(f"vLLM ended a request with {output.finish_reason!r}")
     logprobs = None
     if request.logprob:
         logprobs = [step[token].logprob for token, step in zip(token_ids, output.logprobs, strict=False)]
     return Completion.of(token_ids, stop_token, logprobs)
+
+
+def _judged(output: Any, request: Request) -> Completion:
+    steps = output.prompt_logprobs[-len(request.given) :]
+    logprobs = [step[token].logprob for token, step in zip(request.given, steps, strict=True)]
+    return Completion.of(request.given, None, logprobs)

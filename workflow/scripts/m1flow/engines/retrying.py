@@ -1,0 +1,137 @@
+"""An engine that runs out of memory once is opened again with smaller settings, and does what it had not finished."""
+
+from __future__ import annotations
+
+import gc
+import itertools
+import logging
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from m1flow.engines import Completion, Engine, Request
+from m1flow.errors import M1FlowError
+
+log = logging.getLogger(__name__)
+
+_CACHE_TOO_SMALL = ("no available memory for the cache blocks", "larger than the available kv cache memory")
+_CURE = (
+    "lower engine.batch_size or engine.max_model_len, or give it more: engine.tensor_parallel_size over more GPUs, "
+    "engine.memory_mb on a CPU"
+)
+
+
+class RetryingEngine:
+    """Opens an engine at once, and a second time where memory runs out, at the start or later."""
+
+    def __init__(
+        self, factory: Callable[[Mapping[str, Any]], Engine], settings: Mapping[str, Any], context: Callable[[], int]
+    ):
+        """Open an engine.
+
+        Args:
+            factory: opens an engine with settings.
+            settings: the config's ``engine``.
+            context: gives the tokens of the longest request to come, prompt and all; a smaller engine takes no more.
+
+        Raises:
+            M1FlowError: memory doesn't suffice for the smaller settings either.
+        """
+        self._factory, self._settings, self._context = factory, dict(settings), context
+        self._under_way: dict[int, Request] = {}
+        self._numbers = itertools.count()
+        self._retried = False
+        self._engine = self._open()
+        self.model_id = self._engine.model_id
+
+    def submit(self, request: Request) -> None:
+        """Queue a request; it runs with the others while `finished` is iterated."""
+        number = next(self._numbers)
+        self._under_way[number] = request
+        self._engine.submit(replace(request, tag=number))
+
+    def finished(self) -> Iterator[tuple[Request, Completion]]:
+        """Yield requests as they finish, until none is left."""
+        while self._under_way:
+            try:
+                for numbered, completion in self._engine.finished():
+                    yield self._under_way.pop(numbered.tag), completion
+            except Exception as error:
+                self._shrink(error)
+                self._engine.close()
+                del error
+                self._engine = self._open()
+                for number, request in self._under_way.items():
+                    self._engine.submit(replace(request, tag=number))
+
+    def close(self) -> None:
+        """Close the engine."""
+        self._engine.close()
+
+    def _open(self) -> Engine:
+        _free()
+        try:
+            return self._factory(self._settings)
+        except Exception as error:
+            self._shrink(error)
+        _free()
+        try:
+            return self._factory(self._settings)
+        except Exception as error:
+            self._shrink(error)
+            raise
+
+    def _shrink(self, error: Exception) -> None:
+        """Make the settings smaller, once; other errors than of memory go on."""
+        reason = _out_of_memory(error)
+        if reason is None:
+            raise error
+        if self._retried:
+            raise M1FlowError(
+                f"engine: memory doesn't suffice, with smaller settings either ({reason}); {_CURE}"
+            ) from None
+        self._retried = True
+        smaller = smaller_settings(self._settings, self._context(), reason)
+        changed = {key: value for key, value in smaller.items() if value != self._settings.get(key)}
+        log.warning("memory doesn't suffice (%s): once more with %s", reason, changed)
+        self._settings = smaller
+
+
+def smaller_settings(settings: Mapping[str, Any], context: int, reason: str) -> dict[str, Any]:
+    """Engine settings that need less memory: half the batch, and no longer context than is asked for.
+
+    Args:
+        settings: the config's ``engine``.
+        context: tokens of the longest request.
+        reason: what the engine said.
+    """
+    share = settings.get("gpu_memory_utilization", 0.9)
+    # A cache that is too small wants a larger part of the GPU; otherwise what isn't cache needs more room.
+    cache_too_small = any(text in reason.lower() for text in _CACHE_TOO_SMALL)
+    return {
+        **settings,
+        "batch_size": max(1, settings.get("batch_size", 256) // 2),
+        "max_model_len": min(context, settings.get("max_model_len") or context),
+        "gpu_memory_utilization": max(share, 0.95) if cache_too_small else round(share * 0.85, 3),
+    }
+
+
+def _out_of_memory(error: BaseException | None) -> str | None:
+    """What an error says, in one line, if it is about memory; causes count."""
+    while error is not None:
+        text = " ".join(str(error).split())
+        if isinstance(error, MemoryError) or any(
+            sign in text.lower() for sign in (*_CACHE_TOO_SMALL, "out of memory", "can't allocate memory")
+        ):
+            return text[:200] or type(error).__name__
+        error = error.__cause__
+    return None
+
+
+def _free() -> None:
+    """Give back what an engine that was closed, or never opened, still holds."""
+    gc.collect()
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available():
+        torch.cuda.empty_cache()
