@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from m1flow.permutations import option_order
 from m1flow.storage import provenance, write_json, write_table
 
 BUDGETS = (0, 8, 16, 24, 32, 40, 48, 56)
@@ -44,7 +45,7 @@ CONFIG = {
         "unfiltered_1000": {"format": "m1", "weights": "unfiltered_1000"},
         "lora_1000": {"format": "m1", "weights": "lora_1000"},
     },
-    "sweep": {"budgets": list(BUDGETS), "extensions": {"counts": list(COUNTS), "budgets": [56], "cue": "Wait"}},
+    "sweep": {"budgets": list(BUDGETS), "extensions": {"counts": list(COUNTS), "budgets": [56], "cues": ["Wait"]}},
 }
 SKILL = {"tiny": 0.27, "full_40": 0.13, "full_200": 0.35, "full_1000": 1.0, "unfiltered_1000": 0.93, "lora_1000": 0.34}
 
@@ -72,6 +73,15 @@ class Study:
             *("--out-accuracy", str(r / "tables/accuracy.csv"), "--out-extensions", str(r / "tables/extensions.csv")),
             *("--out-macro", str(r / "tables/macro.csv"), "--out-funnel", str(r / "tables/funnel.csv")),
             *("--tokens", str(r / "generations/full_1000.report.json"), "--out-tokens", str(r / "tables/tokens.csv")),
+            *("--costs", str(r / "traces/solver.report.json"), "--out-costs", str(r / "tables/costs.csv")),
+        ]
+
+    def analyse_sweeps_flags(self) -> list[str]:
+        """Flags of analyse_sweeps.py."""
+        names = "policies matched early_exit option_order calibration calibration_curves".split()
+        return [
+            *("--sweeps", *map(str, self.sweeps), "--benchmarks", *map(str, self.benchmarks)),
+            *(flag for n in names for flag in (f"--out-{n.replace('_', '-')}", str(self.root / f"tables/{n}.csv"))),
         ]
 
     def report_flags(self, config: dict = CONFIG) -> list[str]:
@@ -96,27 +106,39 @@ def sweep_rows(
     *,
     samples: int = 1,
     budgets: tuple[int, ...] = BUDGETS,
+    permutations: int = 1,
+    option_logprobs: bool = False,
     hostile: bool = False,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """A scored sweep whose accuracy climbs with the budget to a plateau, and falls with forced extensions."""
+    """A scored sweep whose accuracy climbs with the budget to a plateau, and falls with forced extensions.
+
+    Under other orders of the options the first position is liked: every fourth question is then answered with it.
+    """
     rng = np.random.default_rng([seed, *model.encode(), *benchmark.encode()])
     direct, text = model == "tiny", HOSTILE if hostile else ""
-    cells = [(0, 0)] if direct else [*((b, 0) for b in budgets), *((budgets[-1], n) for n in COUNTS[1:])]
+    cells = [(0, 0, 0)] if direct else [*((b, 0, 0) for b in budgets), *((budgets[-1], n, 0) for n in COUNTS[1:])]
+    cells += [(0 if direct else budgets[-1], 0, order) for order in range(1, permutations)]
     rows = []
     for q in range(questions):
         for sample in range(samples):
             length = int(rng.integers(18, 46)) + (14 if benchmark == "long_chains" else 0)
             capable, noise = rng.random() < SKILL[model] * (1 if direct else BENCHMARKS[benchmark]), rng.random()
-            for budget, extensions in cells:
+            for budget, extensions, order in cells:
                 natural = direct or length < budget
                 tokens = 0 if direct else min(length + 5 * extensions, budget)
                 right = capable and (direct or tokens >= length - 1 or noise < 0.22) and noise < 1 - 0.09 * extensions
                 unparsed = not right and rng.random() < 0.08
                 index = None if unparsed else (q % 4 if right else (q + 1) % 4)
+                question_id = f"{benchmark}-{q:04d}"
+                if order and q % 4 == 0:
+                    index, unparsed = option_order(question_id, order, 4)[0], False
+                    right = index == q % 4
+                logits = rng.normal(0, 1, 4) + 2 * (np.arange(4) == index)
+                logprobs = (logits - np.log(np.exp(logits).sum())).tolist()
                 rows.append(
                     {
-                        "question_id": f"{benchmark}-{q:04d}",
+                        "question_id": question_id,
                         "sample": sample,
                         "budget": budget,
                         "extensions": extensions,
@@ -127,7 +149,10 @@ def sweep_rows(
                         "answer_tokens": 6,
                         "answer_text": text + "x" * 9000 if hostile else f"\\boxed{{{index}}}",
                         "answer_finished": True,
-                        "answer_logprob": -0.1,
+                        "answer_logprob": -0.6 * rng.random(),
+                        "permutation": order,
+                        "cue": "Wait" if extensions else "",
+                        "option_logprobs": logprobs if option_logprobs else None,
                         "parsed_index": index,
                         "outcome": "unparsed" if unparsed else "parsed",
                         "correct": right,
@@ -155,9 +180,9 @@ def question_rows(source: str, n: int, *, hostile: bool = False) -> pd.DataFrame
 
 
 def make_study(
-    root: Path, *, questions: int = 60, samples: int = 1, hostile: bool = False, models: tuple[str, ...] = tuple(SKILL)
+    root: Path, *, questions: int = 60, hostile: bool = False, models: tuple[str, ...] = tuple(SKILL), **sweep: int
 ) -> Study:
-    """Write a study's files."""
+    """Write a study's files; ``sweep`` goes to `sweep_rows`."""
     study, made = Study(root), provenance({"seed": 0}, [])
     for benchmark in BENCHMARKS:
         study.benchmarks.append(root / f"benchmarks/{benchmark}.parquet")
@@ -168,7 +193,7 @@ def make_study(
         write_json(study.benchmarks[-1].with_suffix(".report.json"), report)
         for model in models:
             study.sweeps.append(root / f"sweeps/{model}/{benchmark}.parquet")
-            rows = sweep_rows(model, benchmark, questions, samples=samples, hostile=hostile)
+            rows = sweep_rows(model, benchmark, questions, hostile=hostile, **sweep)
             write_table(study.sweeps[-1], rows, "sweeps", provenance=made)
     _write_pipeline(study, made, HOSTILE if hostile else "")
     write_json(root / "generations/full_1000.report.json", {"decoded": 25000, "separate": 100000})
@@ -222,6 +247,7 @@ def _write_pipeline(study: Study, made: dict, text: str) -> None:
     solved = {"tiny": ids.index % 4 == 0, "mini": ids.index % 5 == 0}
     for solver, right in solved.items():
         attempts = {"question_id": ids, "attempt": 0, "text": "7", "parsed_index": 1, "correct": right, "tokens": 9}
+        attempts |= {"outcome": "parsed", "reasoning": "", "prompt_tokens": 30, "cost": None}
         write_table(root / f"attempts/{solver}.parquet", pd.DataFrame(attempts), "attempts", provenance=made)
     right = solved["tiny"].astype(int) + solved["mini"].astype(int)
     difficulty = {"question_id": ids, "attempts": 2, "correct": right, "pass_rate": right / 2, "hard": right == 0}
@@ -233,13 +259,19 @@ def _write_pipeline(study: Study, made: dict, text: str) -> None:
         "reasoning": "so it is 7",
         "answer": "7",
         "parsed_index": 1,
-        "outcome": ["parsed" if v or i % 2 else "unparsed" for i, v in enumerate(verified)],
+        "outcome": ["verified" if v else "wrong" if i % 2 else "unparsed" for i, v in enumerate(verified)],
         "verified": verified,
         "prompt_tokens": 40,
         "completion_tokens": 60,
         "cost": None,
+        "hard": True,
+        "sampled": False,
     }
     write_table(root / "traces/solver.parquet", pd.DataFrame(traces), "traces", provenance=made)
+    used = {"answers": len(ids), "prompt_tokens": 48_000, "completion_tokens": 72_000, "cost": 12.345}
+    charged = {"responses": 1250, "prompt_tokens": 50_000, "completion_tokens": 75_000, "cost": 12.875}
+    bill = used | {"endpoint": f"{text}far", "billed": charged | {"wasted": {"responses": 50}}}
+    write_json(root / "traces/solver.report.json", {"bill": bill})
     for name, spec in CONFIG["datasets"].items():
         rows = {
             "question_id": ids[: spec["size"]],
@@ -247,6 +279,7 @@ def _write_pipeline(study: Study, made: dict, text: str) -> None:
             "domain": None,
             **dict.fromkeys(("prompt", "reasoning", "answer", "text"), "t"),
             **dict.fromkeys(("prompt_tokens", "thinking_tokens", "answer_tokens"), 9),
+            "input_ids": [[1, 2]] * spec["size"],
         }
         study.datasets.append(root / f"datasets/{name}.parquet")
         write_table(study.datasets[-1], pd.DataFrame(rows), "datasets", provenance=made)

@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from synthetic_study import CONFIG, HOSTILE, SKILL, make_study, pool_report, sweep_rows
 
-from m1flow import charts, findings, pool_page, report, roster, showcase, statistics
+from m1flow import charts, findings, further_figures, pool_page, report, roster, showcase, statistics
 from m1flow.storage import CONTRACTS, M1FlowError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -41,6 +41,7 @@ def study(tmp_path_factory):
     """A study with its tables and page."""
     made = make_study(tmp_path_factory.mktemp("study"), questions=30)
     run_script("make_tables", made.make_tables_flags())
+    run_script("analyse_sweeps", made.analyse_sweeps_flags())
     run_script("render_report", made.report_flags())
     return made
 
@@ -54,9 +55,16 @@ def page(study) -> str:
 def hostile_page(tmp_path_factory) -> Path:
     """The page of a study whose every text is hostile, its names included."""
     made = make_study(
-        tmp_path_factory.mktemp("hostile"), questions=12, hostile=True, models=("tiny", "full_200", "full_1000")
+        tmp_path_factory.mktemp("hostile"),
+        questions=12,
+        hostile=True,
+        models=("tiny", "full_200", "full_1000"),
+        samples=3,
+        permutations=3,
+        option_logprobs=True,
     )
     run_script("make_tables", made.make_tables_flags())
+    run_script("analyse_sweeps", made.analyse_sweeps_flags())
     run_script("render_report", made.report_flags(CONFIG | {"description": HOSTILE, "note": HOSTILE})[:-2])
     return made.root / "report" / "index.html"
 
@@ -110,10 +118,14 @@ def test_extensions_table_compares_with_no_extension(study):
 
 
 def test_tables_have_the_same_bytes_every_time(study, tmp_path):
-    flags = [flag.replace(str(study.root / "tables"), str(tmp_path)) for flag in study.make_tables_flags()]
-    # The order of files is the file system's.
-    first, last = flags.index("--sweeps") + 1, flags.index("--questions")
-    run_script("make_tables", flags[:first] + flags[first:last][::-1] + flags[last:])
+    for script, flags, after in (
+        ("make_tables", study.make_tables_flags(), "--questions"),
+        ("analyse_sweeps", study.analyse_sweeps_flags(), "--benchmarks"),
+    ):
+        flags = [flag.replace(str(study.root / "tables"), str(tmp_path)) for flag in flags]
+        # The order of files is the file system's.
+        first, last = flags.index("--sweeps") + 1, flags.index(after)
+        run_script(script, flags[:first] + flags[first:last][::-1] + flags[last:])
     for path in (study.root / "tables").glob("*.csv"):
         assert path.read_bytes() == (tmp_path / path.name).read_bytes(), path.name
 
@@ -126,8 +138,14 @@ def test_funnel_loses_nothing_silently(study):
     assert kept["questions", ""] == kept["pool", ""] + dropped["pool", ""]
     assert kept["pool", ""] == kept["hard", ""] + dropped["hard", ""]
     assert kept["traces", "solver"] == kept["verified", "solver"] + dropped["verified", "solver"]
-    assert set(counts.loc[counts["stage"] == "verified", "reason"]) == {"", "unparsed", "wrong answer"}
+    assert set(counts.loc[counts["stage"] == "verified", "reason"]) == {"", "unparsed", "wrong"}
     assert kept["datasets", "hard_40"] == 40
+
+
+def test_the_page_tells_what_asking_cost(page):
+    section = page[page.index("What asking cost") :]
+    section = section[: section.index("</table>")]
+    assert "12.35" in section and "12.88" in section and "1,250" in section and "far" in section
 
 
 def test_tokens_table_states_the_ratio(study):
@@ -207,7 +225,8 @@ def test_a_page_needs_only_sweeps_and_accuracy(study, tmp_path):
 
 def test_every_figure_is_an_svg_file(study):
     written = {path.stem: path.read_text(encoding="utf-8") for path in (study.root / "figures").glob("*.svg")}
-    names = "accuracy_by_budget accuracy_by_tokens data_scale extensions extension_flips unfinished verification"
+    names = "accuracy_by_budget accuracy_by_tokens data_scale extensions extension_flips unfinished verification "
+    names += "policies early_exit option_order reliability risk_coverage"
     assert set(written) == {*names.split(), "loss_curves", "funnel"}
     assert all(svg.startswith("<svg") and "var(--" not in svg for svg in written.values())
     assert all(model in written["accuracy_by_budget"] for model in SKILL), "the legend names every model"
@@ -256,9 +275,24 @@ def test_page_is_self_contained(page):
     assert len(page) < 15_000_000
 
 
+def test_page_says_why_a_comparison_is_missing(page):
+    text = Outline(page).text
+    for reason in ("set sweep: samples to more than 1", "set sweep: permutations", "surest"):
+        assert reason in text
+    assert "At equal thinking tokens" not in text
+
+
+def test_page_compares_what_several_samples_and_orders_allow(hostile_page):
+    text = Outline(hostile_page.read_text(encoding="utf-8")).text
+    for reason in ("nothing to vote on", "nowhere to stop", "one order only", "no confidence", "nothing to withhold"):
+        assert reason not in text
+    assert "At equal thinking tokens" in text and "2 cut samples that vote" in text
+
+
 def test_every_figure_has_caption_heading_and_table(page):
     for block in re.findall(r"<figure.*?</figure>", page, re.S):
-        assert "<h3>" in block and "<figcaption>" in block and "<table" in block
+        assert "<h3>" in block
+        assert ("<figcaption>" in block and "<table" in block) or '<p class="empty">' in block
 
 
 def test_headings_never_skip_a_level(page):
@@ -321,6 +355,15 @@ def test_examples_show_how_the_answer_changes(study):
     assert cut.cut and cut.thinking + cut.beyond == compute.steps[7].thinking
     never = made[showcase.KINDS["knowledge"]]
     assert "right" not in {step.verdict for step in never.steps if not step.tick.startswith("+")}
+
+
+def test_examples_keep_to_the_benchmarks_order_of_options(tmp_path):
+    made = make_study(tmp_path, questions=12, models=("full_1000",), permutations=3)
+    questions = {path.stem: pd.read_parquet(path) for path in made.benchmarks}
+    lead = roster.Model("full_1000", True, 1000, "full", "hard", "tiny", "hard_1000")
+    texts = {path.stem: path for path in made.sweeps}
+    shown = showcase.showcases(statistics.read_sweeps(made.sweeps), lead, questions, texts)
+    assert shown and all(len({step.tick for step in one.steps}) == len(one.steps) == 11 for one in shown)
 
 
 # The pool on the page
@@ -499,3 +542,10 @@ def browse(address: Path, profile: Path) -> tuple[str, str]:
     command += [f"--user-data-dir={profile}", "--window-size=1400,1000", "--virtual-time-budget=20000"]
     seen = subprocess.run([*command, "--dump-dom", address.as_uri()], capture_output=True, text=True, timeout=180)
     return seen.stdout, seen.stderr
+
+
+def test_options_that_a_model_would_never_state_give_no_confidence():
+    kinds = [("m", "options", 1e-40), ("m", "answer", None), ("n", "options", 0.9), ("n", "answer", None)]
+    scores = pd.DataFrame(kinds, columns=["model", "confidence", "option_mass"]).assign(benchmark="b", budget=8)
+    shown = further_figures._one_confidence(pd.concat([scores.assign(budget=4), scores], ignore_index=True))
+    assert shown[["model", "confidence", "budget"]].values.tolist() == [["m", "answer", 8], ["n", "options", 8]]

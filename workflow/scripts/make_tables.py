@@ -1,4 +1,4 @@
-"""Make the study's tables: accuracy per cell, extensions with flips, macro averages, the funnel."""
+"""Make the study's tables: accuracy per cell, extensions with flips, macro averages, the funnel, what it cost."""
 
 from __future__ import annotations
 
@@ -8,15 +8,17 @@ from pathlib import Path
 import pandas as pd
 
 from m1flow import statistics
+from m1flow.costs import cost_table
 from m1flow.funnel import funnel
 from m1flow.script import run
-from m1flow.storage import atomic_file, read_json
+from m1flow.storage import read_json
+from m1flow.tables import write_csv
 
 
 def main() -> None:
     """Read scored sweeps and the pipeline's files; write CSV tables."""
     flags = parse_flags()
-    rows = statistics.read_sweeps(flags.sweeps)
+    rows = statistics.read_sweeps(flags.sweeps, flags.cue)
     table = statistics.cells(rows)
     plain = table[table["extensions"] == 0].reset_index(drop=True)
     write_csv(flags.out_accuracy, statistics.with_flips(plain, rows, along="budget"))
@@ -25,6 +27,8 @@ def main() -> None:
         write_csv(flags.out_macro, statistics.macro_average(rows))
     if flags.out_tokens:
         write_csv(flags.out_tokens, token_costs(flags.tokens))
+    if flags.out_costs:
+        write_csv(flags.out_costs, cost_table(flags.costs))
     if flags.out_funnel:
         counts = funnel(
             questions=flags.questions,
@@ -55,30 +59,27 @@ def token_costs(reports: list[Path]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["model", "decoded", "separate", "ratio"])
 
 
-def write_csv(path: Path, table: pd.DataFrame) -> None:
-    """Write a table with the same bytes for the same rows, on every machine."""
-    with atomic_file(path) as temporary:
-        table.to_csv(temporary, index=False, lineterminator="\n", float_format="%.6f")
-
-
 def parse_flags() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     files = {"type": Path, "nargs": "*", "default": [], "metavar": "FILE"}
     parser.add_argument("--sweeps", **files | {"nargs": "+"}, required=True, help="sweeps/{model}/{benchmark}.parquet")
+    parser.add_argument("--cue", help="whose extensions to count; the first in each sweep by default")
     parser.add_argument("--questions", **files, help="questions/{source}.parquet, with *.report.json beside them")
-    parser.add_argument("--pool", type=Path)
-    parser.add_argument("--pool-removed", type=Path)
+    parser.add_argument("--pool", type=Path, nargs="?", help="none, as the next two, in a study that only evaluates")
+    parser.add_argument("--pool-removed", type=Path, nargs="?")
     parser.add_argument("--attempts", **files, help="attempts/{solver}.parquet")
-    parser.add_argument("--difficulty", type=Path)
+    parser.add_argument("--difficulty", type=Path, nargs="?")
     parser.add_argument("--traces", **files, help="traces/{teacher}.parquet")
     parser.add_argument("--datasets", **files, help="datasets/{dataset}.parquet")
     parser.add_argument("--tokens", **files, help="generations/{model}.report.json: tokens decoded by the sweeps")
+    parser.add_argument("--costs", **files, help="{attempts,traces}/{name}.report.json, domains.report.json: bills")
     parser.add_argument("--out-accuracy", type=Path, required=True)
     parser.add_argument("--out-extensions", type=Path, required=True)
     parser.add_argument("--out-macro", type=Path)
     parser.add_argument("--out-funnel", type=Path)
     parser.add_argument("--out-tokens", type=Path)
+    parser.add_argument("--out-costs", type=Path)
     return parser.parse_args()
 
 

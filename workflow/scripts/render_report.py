@@ -25,6 +25,13 @@ def main() -> None:
         macro=tables.get("macro"),
         funnel=flags.funnel or tables.get("funnel"),
         tokens=tables.get("tokens"),
+        costs=tables.get("costs"),
+        policies=tables.get("policies"),
+        matched=tables.get("matched"),
+        early_exit=tables.get("early_exit"),
+        option_order=tables.get("option_order"),
+        calibration=tables.get("calibration"),
+        calibration_curves=tables.get("calibration_curves"),
         loss_curves=dict(flags.loss_curves),
         traces=flags.traces,
         datasets=flags.datasets,
@@ -57,8 +64,9 @@ def parse_flags() -> argparse.Namespace:
     parser.add_argument("--funnel", type=Path, help="funnel.csv, where it isn't among --tables")
     parser.add_argument("--traces", **files, help="traces/{teacher}.parquet")
     parser.add_argument("--datasets", **files, help="datasets/{dataset}.parquet")
-    parser.add_argument("--pool-report", type=Path, metavar="FILE", help="pool.report.json: recall of planted copies")
-    parser.add_argument("--pool-removed", type=Path, metavar="FILE", help="pool_removed.parquet: removed pairs")
+    one = {"type": Path, "nargs": "?", "metavar": "FILE"}  # none in a study that only evaluates
+    parser.add_argument("--pool-report", **one, help="pool.report.json: recall of planted copies")
+    parser.add_argument("--pool-removed", **one, help="pool_removed.parquet: removed pairs")
     parser.add_argument("--set-reports", **files, help="{questions,benchmarks}/{name}.report.json: rows read and kept")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--figures", type=Path, metavar="DIR", help="write every figure as SVG, too")

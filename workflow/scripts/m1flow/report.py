@@ -13,7 +13,18 @@ import pandas as pd
 import vl_convert
 from markupsafe import Markup
 
-from m1flow import charts, figures, findings, statistics
+from m1flow import (
+    calibration,
+    charts,
+    early_exit,
+    figures,
+    findings,
+    further_figures,
+    order_effects,
+    policies,
+    policy_figures,
+    statistics,
+)
 from m1flow.funnel import verification
 from m1flow.pool_page import pool_page
 from m1flow.roster import Model, data_series, headline, roster
@@ -21,8 +32,21 @@ from m1flow.showcase import clean, showcases, visible
 from m1flow.storage import M1FlowError, atomic_file, fingerprint_path, read_provenance, read_table
 
 TEMPLATES = Path(__file__).parents[2] / "report"
-TEXT_COLUMNS = ("model", "benchmark", "stage", "source", "name", "reason")
+TEXT_COLUMNS = (
+    "model benchmark stage source name reason family choice rule measure item confidence curve counted".split()
+)
 """Of the tables: names stay text, be they 1000 or NA."""
+
+SHARES = frozenset(
+    name + suffix
+    for suffix in ("", "_low", "_high")
+    for name in (
+        "accuracy ci truncated_rate unparsed_rate share change thinking_saved saved tolerance always_right "
+        "sometimes_right never_right same_choice confidence_mean overconfidence ece ece_by_chance rms rms_error brier "
+        "aurc aurc_best aurc_random option_mass"
+    ).split()
+)
+"""Columns that the page shows in percent."""
 
 
 @dataclass
@@ -36,6 +60,13 @@ class Inputs:
     macro: Path | None = None
     funnel: Path | None = None
     tokens: Path | None = None
+    costs: Path | None = None
+    policies: Path | None = None
+    matched: Path | None = None
+    early_exit: Path | None = None
+    option_order: Path | None = None
+    calibration: Path | None = None
+    calibration_curves: Path | None = None
     loss_curves: Mapping[str, Path] = field(default_factory=dict)
     traces: list[Path] = field(default_factory=list)
     datasets: list[Path] = field(default_factory=list)
@@ -57,18 +88,18 @@ def write_report(inputs: Inputs, page: Path, figures_folder: Path | None = None)
 def build_context(inputs: Inputs) -> dict[str, Any]:
     """Everything that the template shows."""
     config = inputs.config
-    rows = statistics.read_sweeps(inputs.sweeps)
+    cue = first_cue(config)
+    rows = statistics.read_sweeps(inputs.sweeps, cue)
     accuracy = _read_csv(inputs.accuracy)
-    # Tables are sorted by name; figures show benchmarks in the order in which the study names its files.
     order = {name: i for i, name in enumerate(rows["benchmark"].unique())}
-    accuracy = accuracy.sort_values("benchmark", key=lambda names: names.map(order), kind="stable")
+    accuracy = _in_order(accuracy, order)
     extended = _read_csv(inputs.extensions) if inputs.extensions else accuracy.iloc[:0]
-    extended = extended.sort_values("benchmark", key=lambda names: names.map(order), kind="stable")
+    extended = _in_order(extended, order)
     sizes = {path.stem: len(read_table(path, "datasets", ["question_id"])) for path in inputs.datasets}
     models = roster(config, accuracy, sizes)
     questions = {path.stem: read_table(path, "questions") for path in inputs.benchmarks}
     chance = {name: float((1 / table["options"].map(len)).mean()) for name, table in questions.items() if len(table)}
-    cue = ((config.get("sweep") or {}).get("extensions") or {}).get("cue", "Wait")
+    cue = ((config.get("sweep") or {}).get("extensions") or {}).get("cues", ["Wait"])[0]
     counts = _read_csv(inputs.funnel) if inputs.funnel else pd.DataFrame()
     stages = funnel_stages(counts)
     macro = _read_csv(inputs.macro) if inputs.macro else statistics.macro_average(rows[rows["extensions"] == 0])
@@ -81,6 +112,7 @@ def build_context(inputs: Inputs) -> dict[str, Any]:
         figures.unfinished(accuracy, models),
         figures.verification({path.stem: verification(path) for path in inputs.traces}),
         figures.loss_curves({name: _read_loss(path) for name, path in inputs.loss_curves.items()}),
+        *_further_figures(inputs, models, order),
     ]
     bars = pd.DataFrame([stage for stage in stages if stage["main"]], columns=["label", "kept"])
     lead = headline(models)
@@ -96,11 +128,13 @@ def build_context(inputs: Inputs) -> dict[str, Any]:
         "figures": {figure.name: figure for figure in drawn},
         "funnel_figure": figures.funnel_bars(bars),
         "stages": stages,
+        "equal_tokens": policy_figures.equal_tokens(_table(inputs.matched, policies.MATCHED_COLUMNS)),
         "pool": pool_page(config, inputs.pool_report, inputs.pool_removed, inputs.set_reports),
         "accuracy": accuracy,
         "tokens": _read_csv(inputs.tokens) if inputs.tokens else pd.DataFrame(),
+        "costs": _read_csv(inputs.costs).dropna(axis="columns", how="all") if inputs.costs else pd.DataFrame(),
         "macro": macro[macro["extensions"] == 0],
-        "showcases": showcases(rows, lead, questions, texts),
+        "showcases": showcases(rows, lead, questions, texts, cue),
         "provenance": provenance_of(inputs),
         "targets": _targets(config, models, list(order)),
     }
@@ -128,6 +162,7 @@ def render(context: Mapping[str, Any]) -> str:
         shapes=charts.SHAPES,
         shape_paths=charts.SHAPE_PATHS,
         zip=zip,
+        shares=SHARES,
         config_text=visible(json.dumps(context["provenance"]["config"], indent=2, ensure_ascii=False)),
     )
 
@@ -189,7 +224,8 @@ def provenance_of(inputs: Inputs) -> dict[str, Any]:
     """Resolved config, package versions, commits and the fingerprint of every file that the report read."""
     tables = [*inputs.sweeps, *inputs.traces, *inputs.datasets, *inputs.benchmarks]
     tables += [inputs.pool_removed] if inputs.pool_removed else []
-    maybe = [inputs.accuracy, inputs.extensions, inputs.macro, inputs.funnel, inputs.tokens]
+    maybe = [inputs.accuracy, inputs.extensions, inputs.macro, inputs.funnel, inputs.tokens, inputs.policies]
+    maybe += [inputs.matched, inputs.early_exit, inputs.option_order, inputs.calibration, inputs.calibration_curves]
     maybe += [*inputs.loss_curves.values(), inputs.pool_report, *inputs.set_reports]
     made = [read_provenance(path) for path in tables]
     packages: dict[str, set[str]] = {}
@@ -203,6 +239,36 @@ def provenance_of(inputs: Inputs) -> dict[str, Any]:
         "commits": sorted({str(record["commit"]) for record in made if record.get("commit")}),
         "files": {str(path): fingerprint_path(path) for path in sorted({*tables, *filter(None, maybe)})},
     }
+
+
+def first_cue(config: Mapping[str, Any]) -> str:
+    """The cue that figures of extensions show: the study's first."""
+    return (((config.get("sweep") or {}).get("extensions") or {}).get("cues") or ["Wait"])[0]
+
+
+def _further_figures(inputs: Inputs, models: list[Model], order: Mapping[str, int]) -> list[charts.Figure]:
+    def table(path: Path | None, columns: list[str]) -> pd.DataFrame:
+        return _in_order(_table(path, columns), order)
+
+    scores = table(inputs.calibration, calibration.COLUMNS)
+    curves = table(inputs.calibration_curves, calibration.CURVE_COLUMNS)
+    return [
+        policy_figures.policies(table(inputs.policies, policies.COLUMNS)),
+        further_figures.early_exit(table(inputs.early_exit, early_exit.COLUMNS), models),
+        further_figures.option_order(table(inputs.option_order, order_effects.COLUMNS), models),
+        further_figures.reliability(curves, scores, models),
+        further_figures.risk_coverage(curves, scores, models),
+    ]
+
+
+def _table(path: Path | None, columns: list[str]) -> pd.DataFrame:
+    """A table; one without rows where the study has none."""
+    return _read_csv(path) if path else pd.DataFrame(columns=columns)
+
+
+def _in_order(table: pd.DataFrame, order: Mapping[str, int]) -> pd.DataFrame:
+    """Tables are sorted by name; figures show benchmarks in the order in which the study names its files."""
+    return table.sort_values("benchmark", key=lambda names: names.map(order), kind="stable")
 
 
 def _targets(config: Mapping[str, Any], models: list[Model], benchmarks: list[str]) -> list[tuple[str, str]]:

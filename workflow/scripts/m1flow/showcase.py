@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from m1flow.roster import Model
+from m1flow.scored import unaltered
 
 LONGEST = 4000
 """Characters shown of any text; a report with full traces of a large study would not open."""
@@ -64,7 +65,11 @@ class Showcase:
 
 
 def showcases(
-    rows: pd.DataFrame, lead: Model | None, questions: Mapping[str, pd.DataFrame], sweeps: Mapping[str, Path]
+    rows: pd.DataFrame,
+    lead: Model | None,
+    questions: Mapping[str, pd.DataFrame],
+    sweeps: Mapping[str, Path],
+    cue: str | None = None,
 ) -> list[Showcase]:
     """One question of each kind, as far as the sweep has them.
 
@@ -73,6 +78,7 @@ def showcases(
         lead: whose thinking to show.
         questions: benchmark to its questions table.
         sweeps: benchmark to the lead's sweep file, for the texts.
+        cue: whose extensions to show; the first in each sweep by default.
     """
     if lead is None:
         return []
@@ -83,7 +89,7 @@ def showcases(
     # In the order of a hash: the same choice in every run, and not the first rows of a file, which are often alike.
     for key in sorted(by_question, key=lambda k: hashlib.sha256(k[1].encode("utf-8", "replace")).digest()):
         found.setdefault(_kind(by_question[key]), key)
-    made = [_showcase(kind, found[kind], questions, sweeps) for kind in KINDS if kind in found]
+    made = [_showcase(kind, found[kind], questions, sweeps, cue) for kind in KINDS if kind in found]
     return [showcase for showcase in made if showcase]
 
 
@@ -110,7 +116,11 @@ def _kind(group: pd.DataFrame) -> str:
 
 
 def _showcase(
-    kind: str, key: tuple[str, str], questions: Mapping[str, pd.DataFrame], sweeps: Mapping[str, Path]
+    kind: str,
+    key: tuple[str, str],
+    questions: Mapping[str, pd.DataFrame],
+    sweeps: Mapping[str, Path],
+    cue: str | None,
 ) -> Showcase | None:
     benchmark, question_id = key
     table = questions[benchmark]
@@ -118,7 +128,7 @@ def _showcase(
     if not len(match):
         return None
     question = match.iloc[0]
-    group = pd.read_parquet(sweeps[benchmark], filters=[("question_id", "==", question_id)])
+    group = unaltered(pd.read_parquet(sweeps[benchmark], filters=[("question_id", "==", question_id)]), cue)
     group = group[group["sample"] == group["sample"].min()]
     options = [clean(option) for option in question["options"]]
     largest_forced = group[group["extensions"] > 0]["budget"].max()

@@ -6,11 +6,14 @@ Methods and sources:
     Several samples a question: percentile bootstrap over questions as clusters (Efron and Tibshirani 1993, ch. 13;
     Field and Welsh 2007, J. R. Stat. Soc. B 69:369), since samples of one question are not independent.
     Macro average: the same bootstrap, stratified by benchmark.
+    Means of many values a question (`means_with_intervals`): that bootstrap, with the same draws for all of them, so
+    that differences between them are paired.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import functools
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,16 +22,20 @@ import pandas as pd
 from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 
-from m1flow.storage import CONTRACTS, M1FlowError, read_table
+from m1flow.scored import read_scored, unaltered
+from m1flow.storage import CONTRACTS
 
 CONFIDENCE = 0.95
 RESAMPLES = 2000
+_STEP = 250  # resamples handled at a time, for memory
 SEED = 20250400869  # any fixed number: the same rows always give the same interval
 CELL = ["model", "benchmark", "budget", "extensions"]
 COUNTED = (
     "question_id sample budget extensions thinking_tokens natural_end answer_tokens parsed_index outcome correct"
 ).split()
 UNIT = ["question_id", "sample"]
+MACRO = "macro average"
+"""Stands for a benchmark where a number is the mean over all; no benchmark can have this name."""
 
 
 @dataclass(frozen=True)
@@ -46,27 +53,27 @@ class Estimate:
         return int(self.low > 0) - int(self.high < 0)
 
 
-def read_sweeps(paths: Iterable[Path]) -> pd.DataFrame:
+def read_sweeps(paths: Iterable[Path], cue: str | None = None) -> pd.DataFrame:
     """Scored sweeps as one table; model and benchmark are the names of the file's folder and of the file.
 
-    The texts stay on disk: those of a large study don't fit into memory.
+    Options in the benchmark's order only. The texts stay on disk: those of a large study don't fit into memory.
+
+    Args:
+        paths: scored sweeps.
+        cue: which extensions to take, where several cues were forced; the first in each file by default.
 
     Raises:
         M1FlowError: a file can't be read, holds no rows, or measures a cell of a question twice.
     """
     tables = []
     for path in paths:
-        table = read_table(path, "sweeps", columns=COUNTED)
-        if not len(table):
-            raise M1FlowError(f"{path}: holds no rows; delete it and rerun: snakemake {path}")
-        if table.duplicated(["question_id", "sample", "budget", "extensions"]).any():
-            raise M1FlowError(f"{path}: measures a cell of a question twice; delete it and rerun: snakemake {path}")
-        tables.append(table.assign(model=path.parent.name, benchmark=path.stem))
+        rows = unaltered(read_scored(path, COUNTED), cue)
+        tables.append(rows[COUNTED].assign(model=path.parent.name, benchmark=path.stem))
     return pd.concat(tables, ignore_index=True)
 
 
-def wilson(correct: int, n: int) -> tuple[float, float]:
-    """The Wilson score interval of a proportion; (0, 1) where nothing was observed."""
+def wilson(correct: float, n: float) -> tuple[float, float]:
+    """The Wilson score interval of a proportion; (0, 1) where nothing was observed. Effective numbers may be broken."""
     if n == 0:
         return 0.0, 1.0
     low, high = proportion_confint(correct, n, alpha=1 - CONFIDENCE, method="wilson")
@@ -230,6 +237,79 @@ def macro_average(sweep_rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
+@dataclass(frozen=True)
+class Means:
+    """Means of several quantities over questions: value, low and high of their 95 % intervals, and n questions."""
+
+    value: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    n: int
+
+
+def means_with_intervals(
+    values: Mapping[str, np.ndarray], *, change: bool = False, draws: Mapping[str, np.ndarray] | None = None
+) -> dict[str, Means]:
+    """Means over questions of each benchmark, and their macro average where there are several benchmarks.
+
+    Args:
+        values: benchmark to an array (questions, quantities): shares from 0 to 1, or differences of two.
+        change: the values are differences, from -1 to 1.
+        draws: their `mean_draws` by benchmark, where they are known.
+
+    Returns:
+        Means by benchmark, then under MACRO. Wilson (for changes: Bonett and Price) where every question's value is a
+        whole number, as in `proportion` and `paired_difference`; else the bootstrap.
+    """
+    if draws is None:
+        draws = {name: mean_draws(array, name) for name, array in values.items()}
+    made = {name: Means(array.mean(axis=0), *percentiles(draws[name]), len(array)) for name, array in values.items()}
+    for name, array in values.items():
+        for column in np.flatnonzero((array == np.rint(array)).all(axis=0) | (array == array[:1]).all(axis=0)):
+            made[name].low[column], made[name].high[column] = _whole_interval(array[:, column], change)
+    if len(values) > 1:
+        value = np.mean([means.value for means in made.values()], axis=0)
+        macro = percentiles(np.mean(list(draws.values()), axis=0))
+        made[MACRO] = Means(value, *macro, sum(means.n for means in made.values()))
+    return made
+
+
+def mean_draws(values: np.ndarray, salt: str) -> np.ndarray:
+    """RESAMPLES bootstrap draws of the means over questions; (RESAMPLES, quantities).
+
+    Args:
+        values: an array (questions, quantities).
+        salt: the benchmark: the same questions are drawn for everything that is measured on it.
+    """
+    times = _times_drawn(len(values), salt)
+    parts = [times[start : start + _STEP].astype(float) @ values for start in range(0, RESAMPLES, _STEP)]
+    return np.concatenate(parts) / len(values)
+
+
+@functools.lru_cache(maxsize=32)
+def _times_drawn(n: int, salt: str) -> np.ndarray:
+    """How often each of n questions is in each resample: (RESAMPLES, n), a byte each."""
+    generator = np.random.default_rng([SEED, *salt.encode()])
+    parts = []
+    for _ in range(0, RESAMPLES, _STEP):
+        drawn = generator.integers(n, size=(_STEP, n)) + n * np.arange(_STEP)[:, None]
+        parts.append(np.bincount(drawn.ravel(), minlength=_STEP * n).reshape(_STEP, n).astype(np.uint8))
+    return np.concatenate(parts)
+
+
+def percentiles(draws: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The 95 % interval of every column of draws."""
+    tail = 100 * (1 - CONFIDENCE) / 2
+    low, high = np.percentile(draws, [tail, 100 - tail], axis=0)
+    return low, high
+
+
+def _whole_interval(values: np.ndarray, change: bool) -> tuple[float, float]:
+    if change:
+        return _bonett_price(float(values.clip(min=0).sum()), float(-values.clip(max=0).sum()), len(values))
+    return wilson(round(float(values.sum())), len(values))
+
+
 def _stratum(rows: pd.DataFrame) -> np.ndarray:
     totals = rows.groupby("question_id")["correct"].agg(["sum", "count"])
     return _resampled_ratio(totals["sum"].to_numpy(), totals["count"].to_numpy(), salt=str(rows["benchmark"].iloc[0]))
@@ -246,8 +326,7 @@ def _resampled_ratio(sums: np.ndarray, counts: np.ndarray, salt: str = "") -> np
 
 
 def _percentiles(draws: Sequence[float] | np.ndarray) -> tuple[float, float]:
-    tail = 100 * (1 - CONFIDENCE) / 2
-    low, high = np.percentile(draws, [tail, 100 - tail])
+    low, high = percentiles(np.asarray(draws))
     return float(low), float(high)
 
 

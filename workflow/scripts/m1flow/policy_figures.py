@@ -1,0 +1,139 @@
+"""Figures on ways to spend thinking tokens: longer, more often, or both."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import altair as alt
+import pandas as pd
+
+from m1flow.charts import ACCURACY_TIPS, PALETTE, Figure, budget_scale, share_y
+from m1flow.policies import SINGLE, VOTE
+from m1flow.statistics import MACRO
+
+MOST_PANELS = 12
+"""Of one figure: where models times benchmarks are more, models are shown on the macro average only."""
+
+FAMILIES = {
+    "sequential": "one sample, cut",
+    "forced": "one sample, forced on",
+    "parallel": "samples that vote",
+    "hybrid": "cut samples that vote",
+}
+
+
+def policies(table: pd.DataFrame) -> Figure:
+    """Accuracy against all thinking tokens of a question, a line per way to spend them."""
+    table = rounded(table[table["choice"].isin([SINGLE, VOTE])])
+    several = table.groupby("model")["samples"].transform("max") > 1
+    thinking = table.groupby("model")["thinking_tokens"].transform("max") > 0
+    rows = table[several & thinking].assign(way=lambda rows: rows["family"].map(FAMILIES))
+    names = list(FAMILIES.values())
+    colour = alt.Color(
+        "way:N",
+        scale=alt.Scale(domain=names, range=PALETTE[: len(names)]),
+        legend=alt.Legend(orient="bottom", columns=2, symbolType="stroke", symbolStrokeWidth=2, symbolOpacity=1),
+    )
+    width = alt.condition("datum.family == 'hybrid'", alt.value(1), alt.value(2.2))
+
+    def panel(part: pd.DataFrame) -> alt.LayerChart:
+        top = float(part["thinking_tokens"].max())
+        scale = budget_scale([0, *sorted(t for t in part["thinking_tokens"].unique() if 0 < t < top), top])
+        axis = alt.Axis(grid=False, tickCount=5, format="~s", labelOverlap="greedy")
+        x = alt.X("thinking_tokens:Q", title="thinking tokens of all samples", scale=scale, axis=axis)
+        lines = (
+            alt.Chart(pd.concat([part, _turning_points(part)]))
+            .mark_line()
+            .encode(x=x, y=share_y(), color=colour, detail="line:N", order="thinking_tokens:Q", strokeWidth=width)
+        )
+        base = alt.Chart(part)
+        whiskers = base.mark_rule(opacity=0.35).encode(x=x, y=share_y("ci_low"), y2="ci_high:Q", color=colour)
+        tips = ["way:N", "samples:Q", "budget:Q", "extensions:Q", *ACCURACY_TIPS]
+        tips.append(alt.Tooltip("thinking_tokens:Q", format=",.0f", title="thinking tokens"))
+        points = base.mark_point(filled=True, size=30, opacity=1).encode(x=x, y=share_y(), color=colour, tooltip=tips)
+        return alt.layer(whiskers, lines, points)
+
+    rows = rows.assign(line=rows["family"] + rows["samples"].where(rows["family"] == "hybrid", 0).astype(str))
+    columns = "model benchmark family samples budget extensions n accuracy ci_low ci_high thinking_tokens".split()
+    shown = _few_panels(rows)
+    return Figure(
+        "policies",
+        "Accuracy by all thinking tokens spent",
+        "Read across at one number of tokens: the higher line spends them better. One sample that is cut at a budget "
+        "or forced on, samples that think to the largest budget and vote, and samples that are cut earlier and vote "
+        "(a line per number of samples); every point is a mean over all choices of so many samples. 95% intervals.",
+        [(heading, panel(part)) for heading, part in shown],
+        columns_of(pd.concat([part for _, part in shown]) if shown else rows, columns),
+        by_model=False,
+        empty="Models that think answered every question once, so there is nothing to vote on: set sweep: samples to "
+        "more than 1, with a temperature.",
+    )
+
+
+def equal_tokens(matched: pd.DataFrame) -> pd.DataFrame:
+    """Policies side by side at equal total thinking tokens, a row per model and total, for the page.
+
+    Columns: one sample that is cut, one that is forced on, votes uncut, votes of k cut samples; each accuracy with its
+    interval, and a mark where it differs from one sample with as many tokens. Macro averages where there are any.
+    """
+    rows = overall(matched[matched["choice"].isin([SINGLE, VOTE])])
+    if not len(rows):
+        return pd.DataFrame()
+    k = rows["samples"].round().astype(int).astype(str)
+    ways = rows["family"].map(FAMILIES).where(rows["family"] != "hybrid", k + " " + FAMILIES["hybrid"])
+    cells = rows.assign(way=ways, cell=[_cell(row) for row in rows.itertuples()])
+    order = dict.fromkeys(cells.sort_values(["family", "samples"], key=_rank)["way"])
+    wide = cells.pivot_table("cell", ["model", "benchmark", "thinking_tokens"], "way", aggfunc="first", sort=False)
+    wide = wide.reindex(columns=list(order)).fillna("–").sort_index(level=["model", "thinking_tokens"])
+    return wide.reset_index().rename_axis(columns=None)
+
+
+def overall(rows: pd.DataFrame) -> pd.DataFrame:
+    """The macro averages; where there are none, as with one benchmark, all rows."""
+    macro = rows[rows["benchmark"] == MACRO]
+    return macro if len(macro) else rows
+
+
+def rounded(table: pd.DataFrame) -> pd.DataFrame:
+    """Four digits are more than a chart shows, and keep the page small."""
+    return table.round(4)
+
+
+def columns_of(table: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
+    """Some of a table's columns, rows numbered anew."""
+    return table[list(columns)].reset_index(drop=True)
+
+
+def _rank(column: pd.Series) -> pd.Series:
+    return column.map([*FAMILIES].index) if column.name == "family" else column
+
+
+def _cell(row: tuple) -> str:
+    sign = "" if pd.isna(row.difference) else "▲ " if row.diff_low > 0 else "▼ " if row.diff_high < 0 else ""
+    return f"{sign}{100 * row.accuracy:.1f}% ({100 * row.ci_low:.1f}–{100 * row.ci_high:.1f})"
+
+
+def _turning_points(part: pd.DataFrame) -> pd.DataFrame:
+    """Where lines leave others: votes begin at one sample under the largest budget, hybrids end at votes."""
+    one = part[part["family"] == "sequential"].sort_values("budget").tail(1)
+    votes = part[part["family"] == "parallel"]
+    hybrids = set(part.loc[part["family"] == "hybrid", "samples"])
+    ends = votes[votes["samples"].isin(hybrids)]
+    cap = part.loc[part["family"] == "forced", "budget"].max()
+    unforced = part[(part["family"] == "sequential") & (part["budget"] == cap)]
+    return pd.concat(
+        [
+            one.assign(line="parallel0", way=FAMILIES["parallel"]),
+            unforced.assign(line="forced0", way=FAMILIES["forced"]),
+            ends.assign(line="hybrid" + ends["samples"].astype(str), way=FAMILIES["hybrid"], family="hybrid"),
+        ]
+    )
+
+
+def _few_panels(rows: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    """A panel per model and benchmark, the macro average apart; where they are too many, macro averages."""
+    single = rows[rows["benchmark"] != MACRO]
+    models, groups = single["model"].nunique(), single.groupby(["model", "benchmark"], sort=False)
+    if groups.ngroups > MOST_PANELS:
+        return [(str(model), part) for model, part in overall(rows).groupby("model", sort=False)]
+    return [(f"{model}, {name}" if models > 1 else str(name), part) for (model, name), part in groups]
