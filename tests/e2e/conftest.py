@@ -1,4 +1,4 @@
-"""End-to-end tests are one group, run by one worker: each fills the machine, and they share finished studies."""
+"""Finished studies that end-to-end tests share; each of its files runs in one worker."""
 
 from __future__ import annotations
 

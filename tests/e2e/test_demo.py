@@ -13,7 +13,7 @@ from m1flow.storage import CONTRACTS, read_provenance, read_table
 
 RESULTS = Path("results") / "demo"
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e")]
+pytestmark = pytest.mark.e2e
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +100,7 @@ def test_tables_keep_their_contracts_and_say_what_made_them(demo):
         "difficulty.parquet": "difficulty",
         "traces/*.parquet": "traces",
         "datasets/*.parquet": "datasets",
-        "generations/*/*.parquet": "generations",
+        "generations/*/*/*.parquet": "generations",
         "sweeps/*/*.parquet": "sweeps",
     }.items():
         paths = sorted(results.glob(pattern))

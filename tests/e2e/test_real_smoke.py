@@ -12,7 +12,7 @@ from m1flow.storage import read_json, read_table
 
 RESULTS = Path("results") / "real-smoke"
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e"), pytest.mark.real]
+pytestmark = [pytest.mark.e2e, pytest.mark.real]
 
 
 @pytest.fixture(scope="module")
