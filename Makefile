@@ -25,7 +25,7 @@ REPORT = results/$(STUDY)/report/index.html
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 help:  ## this list
-	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
 	@echo 'Settings: CORES=$(CORES)  CONFIG="$(CONFIG)"  WORKERS=$(WORKERS)'
 
 env: $(STAMP)  ## make the environment in .venv

@@ -25,10 +25,10 @@ rule generate:
         "../envs/generate.yaml"
     threads: STUDY.engine["threads"]
     resources:
-        mem_mb=4000,
+        mem_mb=lambda wildcards, attempt: attempt * memory_for(STUDY.models[wildcards.model]),
         runtime=1440,
         gpus=STUDY.engine["gpus"],
-        gres=lambda wildcards: gres_for({"weights": STUDY.models[wildcards.model]["weights"]}),
+        gres=lambda wildcards: gres_for(STUDY.models[wildcards.model]),
     params:
         spec=lambda wildcards: STUDY.flag("models", wildcards.model),
         sweep=sweep_settings,

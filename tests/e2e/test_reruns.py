@@ -4,15 +4,76 @@ from __future__ import annotations
 
 import re
 import shutil
+from copy import copy
 from pathlib import Path
 
 import pytest
+from project import Project
 
 RESULTS = Path("results") / "small"
-REPORT = {"make_tables": 1, "render_report": 1}
-SCORES = {"score": 3, **REPORT}
+PAGE = {"render_report": 1}
+REPORT = {"make_tables": 1, **PAGE}
+NUMBERS = {"analyse_sweeps": 1, **REPORT}
+SCORES = {"score": 3, **NUMBERS}
+SWEPT_AGAIN = {"generate": 3, **SCORES}
+TRAINED_AGAIN = {"fine_tune": 2, "generate": 2, "score": 2, **NUMBERS}
+FROM_TRACES = {"teach": 1, "tokenise_traces": 1, "select_dataset": 2, **TRAINED_AGAIN}
+FROM_POOL = {"build_pool": 1, "attempt": 2, "rate_difficulty": 1, **FROM_TRACES, "teach": 2}
+# A new benchmark takes copies of its questions out of the pool, and all follows from the pool.
+FROM_BENCHMARK = {"collect_benchmark": 1, **FROM_POOL, "generate": 3, "score": 3}
+EVERYTHING = {"collect_source": 1, "write_corpus": 1, "train_base": 1, **FROM_BENCHMARK}
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e")]
+# Each line of the table in docs/reruns.md: what is changed, and the jobs that follow.
+CHANGES = {
+    "a budget": ({"sweep": {"budgets": [0, 8, 16, 24, 32]}}, SWEPT_AGAIN),
+    "an extension": ({"sweep": {"extensions": {"counts": [0, 1, 2, 3], "budgets": [48]}}}, SWEPT_AGAIN),
+    "shards": ({"sweep": {"shards": 2}}, {**SWEPT_AGAIN, "generate": 6}),
+    "a model": (
+        {"models": {"second_tiny": {"weights": "tiny", "format": "m1"}}},
+        {"generate": 1, "score": 1, **NUMBERS},
+    ),
+    "a model less": ({"models": {"random_student": None}}, NUMBERS),
+    "a student": (
+        {
+            "students": {
+                "longer": {
+                    "base": "tiny",
+                    "dataset": "hard",
+                    "training": {"steps": 50, "batch_size": 16, "learning_rate": 3e-3},
+                }
+            },
+            "models": {"longer": {}},
+        },
+        {"fine_tune": 1, "generate": 1, "score": 1, **NUMBERS},
+    ),
+    "a benchmark": (
+        {"benchmarks": {"longer": {"adapter": "formulary", "questions": 20, "chain": [4, 5], "seed": 9}}},
+        FROM_BENCHMARK,
+    ),
+    "similarity": ({"pool": {"similarity": 95}}, FROM_POOL),
+    "the scorer": ({"scorer": "m1"}, SCORES),
+    "a teacher's temperature": ({"teachers": {"local": {"temperature": 0.5}}}, {"teach": 1, **REPORT}),
+    "a teacher with datasets": ({"teachers": {"pharmacist": {"slip_rate": 0.06}}}, FROM_TRACES),
+    "a dataset's seed": (
+        {"datasets": {"random": {"seed": 5}}},
+        {"select_dataset": 1, "fine_tune": 1, "generate": 1, "score": 1, **NUMBERS},
+    ),
+    "the study's seed": ({"seed": 1}, EVERYTHING),
+    "the engine's precision": (
+        {"engine": {"dtype": "bfloat16"}},
+        {"attempt": 2, "rate_difficulty": 1, **FROM_TRACES, "teach": 2, "generate": 3, "score": 3},
+    ),
+    "the engine's speed": ({"engine": {"batch_size": 16, "memory_mb": 512, "threads": 2, "gpus": 1}}, PAGE),
+    "a student's resources": (
+        {"students": {"student": {"resources": {"mem_mb": 9000, "runtime": 60, "threads": 2, "device_tokens": 100}}}},
+        PAGE,
+    ),
+    "an endpoint": ({"endpoints": {"unused": {"url": "http://127.0.0.1:9/v1", "model": "m"}}}, PAGE),
+    "the description": ({"description": "Another sentence."}, PAGE),
+    "the study's name": ({"study": "other"}, EVERYTHING),
+}
+
+pytestmark = pytest.mark.e2e
 
 
 def planned(small, name: str, settings: dict) -> dict[str, int]:
@@ -35,41 +96,44 @@ def test_touched_files_do_not_rerun(small):
     assert small.planned("--configfile", "small.yaml") == {}
 
 
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_changed_setting_reruns_what_it_must(small, change):
+    settings, jobs = CHANGES[change]
+    assert planned(small, "change.yaml", settings) == jobs
+
+
+def test_two_studies_live_side_by_side(small):
+    """Planning or running another study leaves the first one with nothing to do."""
+    other = small.overlay("other.yaml", {"study": "other"})
+    target = "results/other/questions/wards.parquet"
+    small.snakemake("--configfile", "small.yaml", other, "--", target)
+    assert small.planned("--configfile", "small.yaml", other, "--", target) == {}
+    assert small.planned("--configfile", "small.yaml") == {}
+
+
 @pytest.mark.parametrize(
-    ("settings", "jobs"),
+    ("arguments", "jobs"),
     [
-        ({"scorer": "m1"}, SCORES),
-        ({"sweep": {"budgets": [0, 8, 16, 24, 32]}}, {"generate": 3, **SCORES}),
-        ({"models": {"second_tiny": {"weights": "tiny", "format": "m1"}}}, {"generate": 1, "score": 1, **REPORT}),
-        (
-            {"benchmarks": {"longer": {"adapter": "formulary", "questions": 20, "chain": [4, 5], "seed": 9}}},
-            {"collect_benchmark": 1, "build_pool": 1},
-        ),
-        (
-            {"datasets": {"random": {"seed": 5}}},
-            {"select_dataset": 1, "fine_tune": 1, "generate": 1, "score": 1, **REPORT},
-        ),
-        ({"teachers": {"local": {"temperature": 0.5}}}, {"teach": 1, **REPORT}),
-        ({"description": "Another sentence."}, {"render_report": 1}),
+        (("-f", str(RESULTS / "sweeps" / "student" / "in_domain.parquet")), {"score": 1}),
+        (("-f", str(RESULTS / "report" / "index.html")), PAGE),
+        (("-R", "score"), SCORES),
     ],
-    ids=lambda value: "-".join(value) if isinstance(value, dict) else None,
 )
-def test_a_changed_setting_reruns_what_it_must(small, settings, jobs):
-    plan = planned(small, "change.yaml", settings)
-    if "build_pool" in jobs:  # a new benchmark may take questions out of the pool, and all that follows from it
-        assert plan.items() >= jobs.items()
-        assert "write_corpus" not in plan
-        assert "train_base" not in plan
-    else:
-        assert plan == jobs
+def test_a_target_is_made_again_on_demand(small, arguments, jobs):
+    assert small.planned("--configfile", "small.yaml", *arguments) == jobs
+
+
+def test_by_time_alone_settings_and_code_are_no_reason(small):
+    overlay = small.overlay("change.yaml", CHANGES["a budget"][0])
+    assert small.planned("--configfile", "small.yaml", overlay, "--rerun-triggers", "mtime") == {}
 
 
 @pytest.mark.parametrize(
     ("module", "jobs"),
     [
         ("scoring.py", SCORES),
-        ("statistics.py", REPORT),
-        ("sweep.py", {"generate": 3, **SCORES}),
+        ("statistics.py", NUMBERS),
+        ("sweep.py", SWEPT_AGAIN),
     ],
 )
 def test_an_edited_module_reruns_the_rules_that_use_it(small, module, jobs):
@@ -83,15 +147,35 @@ def test_an_edited_module_reruns_the_rules_that_use_it(small, module, jobs):
     assert small.planned("--configfile", "small.yaml") == {}
 
 
-def test_a_new_budget_costs_only_answers(small, tmp_path):
+@pytest.fixture
+def moved(small, tmp_path) -> Project:
+    """The finished study in another place, as `mv`, `cp -a` and `rsync -a` leave it: with the files' times."""
+    project = copy(small)
+    project.folder = tmp_path / "elsewhere"
+    shutil.copytree(small.folder, project.folder, symlinks=True)
+    return project
+
+
+def test_a_moved_project_has_nothing_to_do(moved):
+    assert moved.planned("--configfile", "small.yaml") == {}
+
+
+def test_deleting_all_output_leaves_the_journals_and_so_what_was_generated(moved):
+    moved.snakemake("--configfile", "small.yaml", "--delete-all-output")
+    left = [path.relative_to(moved.folder / RESULTS) for path in (moved.folder / RESULTS).rglob("*") if path.is_file()]
+    assert {path.parts[0] for path in left} <= {"journals", "logs", "checkpoints"}
+    assert Path("journals") / "attempts" / "second.jsonl" in left
+    assert moved.planned("--configfile", "small.yaml") == EVERYTHING
+    moved.snakemake("--configfile", "small.yaml", "--", str(RESULTS / "attempts" / "second.parquet"))
+    log = (moved.folder / RESULTS / "logs" / "attempt" / "second.log").read_text()
+    assert re.search(r"[1-9]\d* from the journal, 0 new", log), log
+
+
+def test_a_new_budget_costs_only_answers(moved):
     """Below the largest budget nothing is thought again: what is decoded anew is at most the new answers."""
-    copy = tmp_path / "copy"
-    shutil.copytree(small.folder, copy, symlinks=True)
-    small_copy = type(small).__new__(type(small))
-    small_copy.folder = copy
-    overlay = small_copy.overlay("budget.yaml", {"sweep": {"budgets": [0, 8, 12, 16, 32]}})
-    target = str(RESULTS / "generations" / "student" / "in_domain.parquet")
-    small_copy.snakemake("--configfile", "small.yaml", overlay, "--", target)
-    log = (copy / RESULTS / "logs" / "generate" / "student.log").read_text()
+    overlay = moved.overlay("budget.yaml", {"sweep": {"budgets": [0, 8, 12, 16, 32]}})
+    target = str(RESULTS / "generations" / "student" / "in_domain" / "1-of-1.parquet")
+    moved.snakemake("--configfile", "small.yaml", overlay, "--", target)
+    log = (moved.folder / RESULTS / "logs" / "generate" / "student" / "1-of-1.log").read_text()
     [fresh] = re.findall(r"(\d+) tokens decoded now", log)
     assert 0 < int(fresh) <= 60 * 12  # questions x answer_tokens

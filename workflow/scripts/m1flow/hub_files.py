@@ -16,7 +16,10 @@ from m1flow.rows import READERS
 if TYPE_CHECKING:
     from m1flow.hub import Repository
 
-MODEL_FILES = ("*.safetensors", "*.json", "*.jinja", "merges.txt", "vocab.txt", "tokenizer.model", "README.md", "LICENSE*")
+MODEL_FILES = (
+    *("*.safetensors", "*.json", "*.jinja", "merges.txt", "vocab.txt", "tokenizer.model"),
+    *("README.md", "LICENSE*"),  # for the licence on the cards of what is made from it
+)
 _SPLIT_NAMES = {"validation": ("validation", "valid", "val"), "dev": ("dev", "development")}
 
 

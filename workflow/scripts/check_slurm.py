@@ -1,0 +1,53 @@
+"""Look whether the SLURM cluster will run a study, before any job is submitted. Takes a minute at most."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import yaml
+from snakemake.utils import update_config
+
+from m1flow.script import run
+from m1flow.slurm import Profile, findings, needs_of
+from m1flow.study import Study
+
+DEFAULT_STUDY = "config/config.yaml"
+
+
+def main() -> None:
+    """Print a line for each finding; exit status 1 where there is a problem."""
+    flags = parse_flags()
+    profile = Profile.read(flags.profile)
+    needs = needs_of(read_study(flags.configfile))
+    problems = 0
+    for finding in findings(profile, needs, Path.cwd()):
+        print(f"{finding.kind:<8}{finding.text}", flush=True)
+        problems += finding.kind == "problem"
+    if problems:
+        sys.exit(f"error: problems to mend before this cluster can run the study: {problems}")
+
+
+def read_study(files: list[Path]) -> Study:
+    """The study of some config files, laid over each other as Snakemake does it."""
+    contents = [yaml.safe_load(path.read_text(encoding="utf-8")) or {} for path in files]
+    if not any("study" in content for content in contents):
+        files = [Path(DEFAULT_STUDY), *files]
+        contents = [yaml.safe_load(files[0].read_text(encoding="utf-8")), *contents]
+    config: dict = {}
+    for content in contents:
+        update_config(config, content)
+    return Study.from_config(config, files)
+
+
+def parse_flags() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--profile", type=Path, default=Path("profiles/slurm"), help="the profile's folder")
+    parser.add_argument("--configfile", type=Path, nargs="+", default=[Path(DEFAULT_STUDY)], help="the study's files")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    run(main)
