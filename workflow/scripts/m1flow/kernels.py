@@ -14,7 +14,7 @@ VARLEN = "m1flow_varlen"
 """The name that `torch_varlen` goes by in transformers."""
 
 _NEEDS = {"flash_attention_2": "flash_attn", "adamw_8bit": "bitsandbytes", "4bit": "bitsandbytes"}
-_NEEDS |= {"liger": "liger_kernel", "tensorboard": "tensorboard", "wandb": "wandb", "trackio": "trackio"}
+_NEEDS |= {"liger": "liger_kernel", "tensorboard": "tensorboardX", "wandb": "wandb", "trackio": "trackio"}
 
 
 def installed(feature: str) -> bool:
