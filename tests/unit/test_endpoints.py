@@ -602,7 +602,8 @@ def test_proxies_of_the_environment_are_used_but_not_for_this_machine(monkeypatc
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_journal_and_ledger_stay_whole(tmp_path, how):
     script = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a test run in the background ignores it, and passes that on
 from m1flow.chat import Asked, JournalledChat
 from m1flow.endpoints import EndpointChat, endpoint_identity
 from m1flow.journal import Journal

@@ -37,7 +37,7 @@ def example_rows(
         yield {
             "question_id": trace["question_id"],
             "source": question["source"],
-            "domain": question["domain"] or None,
+            "domain": domain if isinstance(domain := question["domain"], str) and domain else None,
             "prompt": prompt,
             "reasoning": trace["reasoning"],
             "answer": trace["answer"],
