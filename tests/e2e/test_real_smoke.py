@@ -46,7 +46,7 @@ def test_benchmark_questions_among_the_recorded_ones_are_removed(smoke):
 
 def test_only_finished_and_right_traces_are_trained_on(smoke):
     traces = read_table(smoke / "traces" / "recorded.parquet", "traces")
-    assert {"parsed", "truncated"} <= set(traces["outcome"])
+    assert {"verified", "wrong", "truncated"} <= set(traces["outcome"])
     assert not traces.loc[traces["outcome"] == "truncated", "verified"].any()
     dataset = read_table(smoke / "datasets" / "recorded_all.parquet", "datasets")
     assert set(dataset["question_id"]) == set(traces.loc[traces["verified"], "question_id"])

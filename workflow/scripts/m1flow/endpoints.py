@@ -67,18 +67,16 @@ class EndpointChat:
         from m1flow.endpoint_run import EndpointRun
 
         account = Account(self.name, self.purpose, fingerprint([self.identity, max_tokens]))
-        loop = asyncio.new_event_loop()
         run = EndpointRun(self, account, self._key, iter(asked), max_tokens)
-        try:
-            loop.run_until_complete(run.open())
-            while loop.run_until_complete(run.more()):
-                while run.ready:
-                    yield run.ready.popleft()
-            run.check()
-        finally:
-            loop.run_until_complete(run.close())
-            loop.run_until_complete(loop.shutdown_default_executor())
-            loop.close()
+        with asyncio.Runner() as runner:  # which turns Ctrl-C into a cancellation, instead of an error in any coroutine
+            try:
+                runner.run(run.open())
+                while runner.run(run.more()):
+                    while run.ready:
+                        yield run.ready.popleft()
+                run.check()
+            finally:
+                runner.run(run.close())
 
 
 def endpoint_identity(spec: Mapping[str, Any], thinks: bool = False) -> Any:
