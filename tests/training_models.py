@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from m1flow import storage
+from m1flow.bases import load_padded_tokenizer, load_weights
 from m1flow.corpus import build_corpus
 from m1flow.formats import Formatter, load_tokenizer, tokenizer_fingerprint
 from m1flow.formulary import World, questions
@@ -73,3 +74,8 @@ def tune(base: Path, dataset: Path, out: Path, seed: int = 0, method: str = "ful
     spec = {"method": method, "training": TRAINING | training, "lora": lora or {}}
     fine_tune(base, dataset, out, name="student", spec=spec, format_name="m1", format_spec=M1, seed=seed, place=place)
     return out
+
+
+def load_base(folder, precision="float32"):
+    """The model and the tokenizer of a model folder, as training loads them."""
+    return load_weights(folder, precision), load_padded_tokenizer(folder)

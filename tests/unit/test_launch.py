@@ -15,10 +15,9 @@ import pandas as pd
 import pytest
 import torch
 from project import ROOT
-from training_models import M1, TRAINING, make_base, tune, write_corpus, write_dataset
+from training_models import M1, TRAINING, load_base, make_base, tune, write_corpus, write_dataset
 
 from m1flow import launch
-from m1flow.bases import load_base
 from m1flow.errors import M1FlowError
 from m1flow.launch import Place
 from m1flow.training import set_up

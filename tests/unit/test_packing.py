@@ -11,9 +11,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from training_models import M1, make_base, tune, write_corpus, write_dataset
+from training_models import M1, load_base, make_base, tune, write_corpus, write_dataset
 
-from m1flow.bases import load_base
 from m1flow.errors import M1FlowError
 from m1flow.examples import prepare
 from m1flow.formats import Formatter, load_tokenizer

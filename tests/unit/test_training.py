@@ -11,11 +11,11 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from training_models import ARCHITECTURE, M1, PROMPTS, WORLD, make_base, tune, write_corpus, write_dataset
+from training_models import ARCHITECTURE, M1, PROMPTS, WORLD, load_base, make_base, tune, write_corpus, write_dataset
 from transformers import TrainerState
 
 from m1flow import kernels, storage
-from m1flow.bases import init_base, load_base, load_weights
+from m1flow.bases import init_base, load_weights
 from m1flow.corpus import build_corpus
 from m1flow.errors import M1FlowError
 from m1flow.examples import IGNORED_LABEL, prepare

@@ -52,15 +52,6 @@ def init_base(architecture: Mapping[str, Any], tokenizer: PreTrainedTokenizerBas
     return model
 
 
-def load_base(folder: Path | str, precision: str = "float32") -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """The model and the tokenizer of a local model folder; no code from it runs, and no pickle is read.
-
-    Raises:
-        M1FlowError: the folder, its config, its weights (safetensors) or its tokenizer is missing or unreadable.
-    """
-    return load_weights(folder, precision), load_padded_tokenizer(folder)
-
-
 def load_padded_tokenizer(folder: Path | str) -> PreTrainedTokenizerBase:
     """The tokenizer of a checked model folder, with a token to pad with.
 
