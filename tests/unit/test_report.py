@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from synthetic_study import CONFIG, HOSTILE, SKILL, make_study, pool_report, sweep_rows
 
-from m1flow import charts, findings, further_figures, pool_page, report, roster, showcase, statistics
+from m1flow import charts, findings, further_figures, pool_page, report, roster, showcase, statistics, study_tables
 from m1flow.storage import CONTRACTS, M1FlowError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -155,14 +155,14 @@ def test_tokens_table_states_the_ratio(study):
 
 def test_names_of_models_stay_text(tmp_path):
     (tmp_path / "t.csv").write_text("model,benchmark,budget,right_to_wrong\n1000,NA,8,\nNA,007,16,0.5\n")
-    table = report._read_csv(tmp_path / "t.csv")
+    table = study_tables.read_csv(tmp_path / "t.csv")
     assert table[["model", "benchmark"]].values.tolist() == [["1000", "NA"], ["NA", "007"]]
     assert table["budget"].tolist() == [8, 16] and table["right_to_wrong"].isna().tolist() == [True, False]
 
 
 def test_a_diverged_loss_is_left_out(tmp_path):
     (tmp_path / "loss.csv").write_text("step,loss\n1,2.5\n2,nan\n")
-    assert report._read_loss(tmp_path / "loss.csv")["loss"].tolist() == [2.5]
+    assert study_tables.read_loss(tmp_path / "loss.csv")["loss"].tolist() == [2.5]
 
 
 def test_the_page_takes_macro_averages_from_their_table(study, monkeypatch):
@@ -172,7 +172,7 @@ def test_the_page_takes_macro_averages_from_their_table(study, monkeypatch):
     expected = statistics.macro_average(statistics.read_sweeps(study.sweeps).query("extensions == 0"))
     monkeypatch.setattr(statistics, "macro_average", again)
     tables = {name: study.root / "tables" / f"{name}.csv" for name in ("accuracy", "macro")}
-    shown = report.build_context(report.Inputs(config=CONFIG, sweeps=study.sweeps, **tables))["macro"]
+    shown = report.build_context(report.Inputs(CONFIG, study.sweeps, tables))["macro"]
     pd.testing.assert_frame_equal(shown.reset_index(drop=True), expected, atol=1e-6)
 
 

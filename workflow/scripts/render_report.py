@@ -20,18 +20,7 @@ def main() -> None:
     inputs = Inputs(
         config=flags.study_config,
         sweeps=flags.sweeps,
-        accuracy=tables["accuracy"],
-        extensions=tables.get("extensions"),
-        macro=tables.get("macro"),
-        funnel=flags.funnel or tables.get("funnel"),
-        tokens=tables.get("tokens"),
-        costs=tables.get("costs"),
-        policies=tables.get("policies"),
-        matched=tables.get("matched"),
-        early_exit=tables.get("early_exit"),
-        option_order=tables.get("option_order"),
-        calibration=tables.get("calibration"),
-        calibration_curves=tables.get("calibration_curves"),
+        tables=tables,
         loss_curves=dict(flags.loss_curves),
         traces=flags.traces,
         datasets=flags.datasets,
@@ -61,7 +50,6 @@ def parse_flags() -> argparse.Namespace:
     parser.add_argument("--sweeps", **files | {"nargs": "+"}, required=True, help="sweeps/{model}/{benchmark}.parquet")
     parser.add_argument("--benchmarks", **files, help="benchmarks/{benchmark}.parquet: for examples and guessing")
     parser.add_argument("--loss-curves", type=named_file, nargs="*", default=[], metavar="NAME=FILE")
-    parser.add_argument("--funnel", type=Path, help="funnel.csv, where it isn't among --tables")
     parser.add_argument("--traces", **files, help="traces/{teacher}.parquet")
     parser.add_argument("--datasets", **files, help="datasets/{dataset}.parquet")
     one = {"type": Path, "nargs": "?", "metavar": "FILE"}  # none in a study that only evaluates
