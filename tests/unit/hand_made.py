@@ -40,6 +40,7 @@ def made_grid(
     return Grid(
         model="m",
         benchmark=benchmark,
+        questions=np.array([f"{benchmark}-{place}" for place in range(len(picked))], object),
         cells=cells,
         chosen=picked,
         correct=(picked == gold) & (picked != UNREAD),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 from hand_made import as_table, made_grid, sweep_row
 
-from m1flow.scored import UNREAD, alike, by_model, grid, read_grids, read_scored, unaltered
+from m1flow.scored import UNREAD, alike, by_model, grid, in_common, read_grids, read_scored, unaltered
 from m1flow.storage import M1FlowError, write_table
 
 
@@ -33,6 +35,7 @@ def test_rows_become_arrays():
     assert one.chosen.tolist() == [[[0, UNREAD, 1], [0, 0, 1]], [[0, 0, 1], [0, 0, 1]]]
     assert one.correct.tolist()[0] == [[True, False, False], [True, True, False]]
     assert (one.logprob == -0.5).all() and one.thinks and one.samples == 2
+    assert one.questions.tolist() == ["q", "r"] and one.right.tolist() == [[1, 0.5, 0], [1, 1, 0]]
 
 
 def test_cues_and_orders_are_told_apart():
@@ -47,6 +50,16 @@ def test_incomplete_questions_are_left_out_and_logged(caplog):
     table = as_table(rows_of())
     one = grid(unaltered(table).iloc[1:], "m", "b")
     assert one.chosen.shape == (1, 2, 3) and "1 questions lack" in caplog.text
+    assert one.questions.tolist() == ["r"]
+
+
+def test_questions_in_common_are_found_in_any_order(caplog):
+    one, other = made_grid(np.zeros((4, 1, 1))), made_grid(np.zeros((3, 1, 1)))
+    assert [places.tolist() for places in in_common(one, one)] == [[0, 1, 2, 3]] * 2 and not caplog.text
+    turned = replace(other, questions=np.array(["b-3", "new", "b-1"], object))
+    mine, theirs = in_common(one, turned)
+    assert mine.tolist() == [1, 3] and theirs.tolist() == [2, 0]
+    assert "don't share 3 questions" in caplog.text
 
 
 def test_unknown_probabilities_stay_unknown():

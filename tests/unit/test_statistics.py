@@ -112,16 +112,6 @@ def test_a_wrong_answer_that_becomes_unreadable_has_changed_but_not_flipped():
     assert statistics.flips(before, after) == {"pairs": 1, "right_to_wrong": 0, "wrong_to_right": 0, "changed": 1}
 
 
-def test_flips_along_a_line_compare_budgets_with_neighbours_and_extensions_with_none():
-    steps = {0: [[0], [0]], 1: [[1], [0]], 2: [[0], [1]]}
-    for along, expected in (("budget", [(1, 0), (1, 1)]), ("extensions", [(1, 0), (1, 0)])):
-        rows = pd.concat([rows_of(answers, **{along: value}) for value, answers in steps.items()])
-        table = statistics.with_flips(statistics.cells(rows), rows, along=along)
-        assert pd.isna(table["wrong_to_right"].iloc[0])
-        got = list(zip(table["wrong_to_right"][1:], table["right_to_wrong"][1:], strict=True))
-        assert got == expected
-
-
 def test_paired_difference_is_the_bonett_price_interval():
     # By hand: n=100, 30 gained, 10 lost -> p=(31/102, 11/102), half = 1.959964 * sqrt((42/102-(20/102)^2)/102).
     before = rows_of([[0]] * 30 + [[1]] * 10 + [[1]] * 60)
@@ -158,25 +148,18 @@ def test_paired_difference_with_samples_is_clustered():
     assert many.high - many.low == pytest.approx(once.high - once.low, rel=0.2)
 
 
-def test_unpaired_difference_is_newcombes():
+def test_the_interval_of_unpaired_proportions_is_newcombes():
     # Newcombe 1998, Stat. Med. 17:873, table II, case (a): 56/70 - 48/80, method 10: 0.0524 to 0.3339.
-    change = statistics.unpaired_difference(rows_of([[1]] * 48 + [[0]] * 32), rows_of([[1]] * 56 + [[0]] * 14))
-    assert (change.value, change.low, change.high) == pytest.approx((0.2, 0.0524, 0.3339), abs=5e-5)
-
-
-def test_mcnemar_is_exact():
-    before = rows_of([[0]] * 9 + [[1]] * 2 + [[1]] * 20)
-    after = rows_of([[1]] * 9 + [[0]] * 2 + [[1]] * 20)
-    assert statistics.mcnemar(before, after) == pytest.approx(2 * sum([1, 11, 55]) / 2**11)
-    assert statistics.mcnemar(before, before) == 1.0
+    interval = statistics.unpaired_interval(56 / 70, *statistics.wilson(56, 70), 48 / 80, *statistics.wilson(48, 80))
+    assert interval == pytest.approx((0.0524, 0.3339), abs=5e-5)
 
 
 def test_macro_average_weighs_benchmarks_not_questions():
-    rows = pd.concat([rows_of([[1]] * 100, benchmark="large"), rows_of([[1], [0]] * 10, benchmark="small")])
+    rows = pd.concat([rows_of([[1]] * 100, benchmark="large"), rows_of([[1], [0]] * 40, benchmark="small")])
     (macro,) = statistics.macro_average(rows).to_dict("records")
     assert macro["accuracy"] == 0.75
     # Only the small one varies: half the width of its own bootstrap interval.
-    half = 1.96 * 0.5 / np.sqrt(20) / 2
+    half = 1.96 * 0.5 / np.sqrt(80) / 2
     assert (macro["ci_low"], macro["ci_high"]) == pytest.approx((0.75 - half, 0.75 + half), abs=0.015)
 
 
@@ -195,3 +178,52 @@ def test_sweeps_are_named_by_their_paths_and_checked(tmp_path):
         write_table(path, broken, "sweeps")
         with pytest.raises(M1FlowError, match=complaint):
             statistics.read_sweeps([path])
+
+
+def test_benchmarks_where_all_is_right_still_leave_the_macro_average_uncertain():
+    values = {"a": np.ones((40, 1)), "b": np.ones((60, 1))}
+    macro = statistics.means_with_intervals(values)[statistics.MACRO]
+    below = [1 - statistics.wilson(n, n)[0] for n in (40, 60)]
+    assert (macro.low[0], macro.high[0]) == pytest.approx((1 - np.hypot(*below) / 2, 1.0))
+
+
+def coverage(draw, truth: np.ndarray, rounds: int, **how: bool) -> np.ndarray:
+    """How often intervals hold the truth: (benchmark, quantity), the macro average last."""
+    held = 0
+    for _ in range(rounds):
+        means = statistics.means_with_intervals(draw(), **how)
+        held = held + np.array([(one.low <= truth) & (truth <= one.high) for one in means.values()])
+    return held / rounds
+
+
+def test_intervals_hold_the_truth_about_as_often_as_they_say():
+    """Questions of unequal difficulty; one benchmark has one sample of each, the other three."""
+    rng = np.random.default_rng(6)
+
+    def draw() -> dict[str, np.ndarray]:
+        chance = rng.beta(0.7, 0.3, (2, 70, 1))
+        return {"one": (rng.random((70, 1)) < chance[0]).astype(float), "three": rng.binomial(3, chance[1]) / 3}
+
+    held = coverage(draw, np.array([0.7]), 300)
+    assert ((held >= 0.91) & (held <= 0.985)).all(), held
+
+
+def test_intervals_of_many_quantities_together_hold_all_at_once():
+    rng, truth, rounds = np.random.default_rng(7), np.linspace(0.3, 0.8, 6), 200
+    alone, together = 0, 0
+    for _ in range(rounds):
+        values = {"b": (rng.random((120, 6)) < truth).astype(float)}
+        for joint in (False, True):
+            means = statistics.means_with_intervals(values, together=joint)["b"]
+            all_held = ((means.low <= truth) & (truth <= means.high)).all()
+            alone, together = alone + (all_held and not joint), together + (all_held and joint)
+    assert together / rounds >= 0.92
+    # Six independent intervals hold together in about 0.95 ** 6 = 74 % of rounds.
+    assert alone / rounds < 0.85
+
+
+def test_intervals_together_are_never_narrower():
+    values = {"b": (np.random.default_rng(1).random((50, 4)) < 0.6).astype(float)}
+    for change in (False, True):
+        plain, joint = (statistics.means_with_intervals(values, together=t, change=change)["b"] for t in (False, True))
+        assert (joint.low <= plain.low).all() and (joint.high >= plain.high).all()

@@ -1,4 +1,4 @@
-"""Make the study's tables: accuracy per cell, extensions with flips, macro averages, the funnel, what it cost."""
+"""Make the study's tables: accuracy per cell, with extensions, macro averages, the funnel, what it cost."""
 
 from __future__ import annotations
 
@@ -20,9 +20,8 @@ def main() -> None:
     flags = parse_flags()
     rows = statistics.read_sweeps(flags.sweeps, flags.cue)
     table = statistics.cells(rows)
-    plain = table[table["extensions"] == 0].reset_index(drop=True)
-    write_csv(flags.out_accuracy, statistics.with_flips(plain, rows, along="budget"))
-    write_csv(flags.out_extensions, statistics.with_flips(extended(table), rows, along="extensions"))
+    write_csv(flags.out_accuracy, table[table["extensions"] == 0])
+    write_csv(flags.out_extensions, extended(table))
     if flags.out_macro:
         write_csv(flags.out_macro, statistics.macro_average(rows))
     if flags.out_tokens:
@@ -45,7 +44,7 @@ def main() -> None:
 def extended(table: pd.DataFrame) -> pd.DataFrame:
     """The cells of every model, benchmark and budget that was measured with extensions, those without included."""
     groups = table.groupby(["model", "benchmark", "budget"])["extensions"]
-    return table[groups.transform("max") > 0].reset_index(drop=True)
+    return table[groups.transform("max") > 0]
 
 
 def token_costs(reports: list[Path]) -> pd.DataFrame:

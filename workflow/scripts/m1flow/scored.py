@@ -30,6 +30,7 @@ class Grid:
     Attributes:
         model: its name.
         benchmark: its name.
+        questions: ids of the first axis.
         cells: (budget, extensions) of the last axis, sorted by extensions, then budget.
         chosen: the option that was read, UNREAD for none.
         correct: whether it is right.
@@ -41,6 +42,7 @@ class Grid:
 
     model: str
     benchmark: str
+    questions: np.ndarray
     cells: list[tuple[int, int]]
     chosen: np.ndarray
     correct: np.ndarray
@@ -64,6 +66,11 @@ class Grid:
         """Places of the cells under the largest budget with extensions, by their number, none included."""
         forced = max((budget for budget, extensions in self.cells if extensions), default=None)
         return [place for place, (budget, _) in enumerate(self.cells) if budget == forced]
+
+    @property
+    def right(self) -> np.ndarray:
+        """The share of a question's samples that are right: (question, cell)."""
+        return self.correct.mean(axis=1)
 
     @property
     def thinks(self) -> bool:
@@ -105,7 +112,7 @@ def read_grids(paths: Iterable[Path], cue: str | None = None) -> Iterator[Grid]:
 
 def grid(rows: pd.DataFrame, model: str, benchmark: str) -> Grid:
     """Rows as arrays. Questions that lack a sample or a cell are left out, and logged."""
-    question, _ = pd.factorize(rows["question_id"])
+    question, questions = pd.factorize(rows["question_id"])
     sample, samples = pd.factorize(rows["sample"], sort=True)
     cells = sorted(set(zip(rows["budget"].tolist(), rows["extensions"].tolist(), strict=True)), key=lambda c: c[::-1])
     place = pd.MultiIndex.from_tuples(cells).get_indexer(pd.MultiIndex.from_frame(rows[["budget", "extensions"]]))
@@ -124,6 +131,7 @@ def grid(rows: pd.DataFrame, model: str, benchmark: str) -> Grid:
     return Grid(
         model=model,
         benchmark=benchmark,
+        questions=np.asarray(questions, object)[whole],
         cells=cells,
         chosen=dense("parsed_index", np.int16),
         correct=dense("correct", np.bool_),
@@ -154,5 +162,20 @@ def _cut(one: Grid, cells: list[tuple[int, int]], samples: int) -> Grid:
     if one.cells == cells and one.samples == samples:
         return one
     places = [one.cells.index(cell) for cell in cells]
-    arrays = {name: array[:, :samples, places] for name, array in vars(one).items() if isinstance(array, np.ndarray)}
+    arrays = {
+        name: array[:, :samples, places]
+        for name, array in vars(one).items()
+        if isinstance(array, np.ndarray) and name != "questions"
+    }
     return replace(one, cells=cells, **arrays)
+
+
+def in_common(one: Grid, other: Grid) -> tuple[np.ndarray, np.ndarray]:
+    """Places, in either grid, of the questions that both hold, in the first one's order; others are logged."""
+    if np.array_equal(one.questions, other.questions):
+        return np.arange(len(one.questions)), np.arange(len(other.questions))
+    at = pd.Index(other.questions).get_indexer(one.questions)
+    if missing := len(one.questions) + len(other.questions) - 2 * int((at >= 0).sum()):
+        told = one.benchmark, one.model, other.model, missing
+        log.warning("%s: %s and %s don't share %d questions: left out of their comparison", *told)
+    return np.flatnonzero(at >= 0), at[at >= 0]

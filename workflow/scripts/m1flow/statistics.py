@@ -1,13 +1,17 @@
-"""Numbers with their uncertainty: intervals of a cell, flips between cells, paired differences, macro averages.
+"""Numbers with their uncertainty: intervals of a cell, paired differences, macro averages.
 
 Methods and sources:
     Wilson score interval: Wilson 1927, JASA 22:209; recommended by Brown, Cai and DasGupta 2001, Stat. Sci. 16:101.
     Paired difference of proportions: the adjusted Wald interval of Bonett and Price 2012, J. Educ. Behav. Stat. 37:479.
     Several samples a question: percentile bootstrap over questions as clusters (Efron and Tibshirani 1993, ch. 13;
     Field and Welsh 2007, J. R. Stat. Soc. B 69:369), since samples of one question are not independent.
-    Macro average: the same bootstrap, stratified by benchmark.
+    Macro average: the same bootstrap, stratified by benchmark; benchmarks in which all questions are alike add the
+        length of their own intervals (variances recovered from limits: Zou and Donner 2008, Stat. Med. 27:1693).
     Means of many values a question (`means_with_intervals`): that bootstrap, with the same draws for all of them, so
     that differences between them are paired.
+    Intervals that hold for many quantities at once, so for one that was picked for its value, too: the level at which
+    the bootstrap's largest standardised deviation stays within (Mandel and Betensky 2008, Comput. Stat. Data Anal.
+    52:2158; Westfall and Young 1993, Resampling-Based Multiple Testing).
 """
 
 from __future__ import annotations
@@ -16,6 +20,7 @@ import functools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -36,6 +41,8 @@ COUNTED = (
 UNIT = ["question_id", "sample"]
 MACRO = "macro average"
 """Stands for a benchmark where a number is the mean over all; no benchmark can have this name."""
+ALL = "all benchmarks"
+"""Stands for a benchmark where counts are summed over all."""
 
 
 @dataclass(frozen=True)
@@ -72,11 +79,11 @@ def read_sweeps(paths: Iterable[Path], cue: str | None = None) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
-def wilson(correct: float, n: float) -> tuple[float, float]:
+def wilson(correct: float, n: float, error: float = 1 - CONFIDENCE) -> tuple[float, float]:
     """The Wilson score interval of a proportion; (0, 1) where nothing was observed. Effective numbers may be broken."""
     if n == 0:
         return 0.0, 1.0
-    low, high = proportion_confint(correct, n, alpha=1 - CONFIDENCE, method="wilson")
+    low, high = proportion_confint(correct, n, alpha=error, method="wilson")
     # At the ends the formula gives 0 or 1 up to rounding.
     return (0.0 if correct == 0 else float(low)), (1.0 if correct == n else float(high))
 
@@ -144,28 +151,6 @@ def flips(before: pd.DataFrame, after: pd.DataFrame) -> dict[str, int]:
     }
 
 
-def with_flips(table: pd.DataFrame, sweep_rows: pd.DataFrame, along: str) -> pd.DataFrame:
-    """Add right_to_wrong, wrong_to_right and changed to a table of cells.
-
-    Args:
-        table: rows of `cells`.
-        sweep_rows: the rows that they were made from.
-        along: "budget" compares with the next smaller budget; "extensions" with the first (no) extension.
-    """
-    by_cell = {key: cell for key, cell in sweep_rows.groupby(CELL)}
-    fixed = [name for name in CELL if name != along]
-    names = ["right_to_wrong", "wrong_to_right", "changed"]
-    added = pd.DataFrame(pd.NA, index=table.index, columns=names, dtype="Int64")
-    for _, line in table.groupby(fixed, sort=False):
-        ordered = line.sort_values(along)
-        keys = [tuple(key) for key in ordered[CELL].itertuples(index=False)]
-        for position in range(1, len(keys)):
-            reference = position - 1 if along == "budget" else 0
-            moved = flips(by_cell[keys[reference]], by_cell[keys[position]])
-            added.loc[ordered.index[position], names] = [moved[name] for name in names]
-    return pd.concat([table, added], axis=1)
-
-
 def paired_difference(before: pd.DataFrame, after: pd.DataFrame) -> Estimate:
     """Accuracy after minus accuracy before on the same questions, with its interval.
 
@@ -186,23 +171,13 @@ def paired_difference(before: pd.DataFrame, after: pd.DataFrame) -> Estimate:
     return Estimate(value, low, high, n)
 
 
-def unpaired_difference(first: pd.DataFrame, second: pd.DataFrame) -> Estimate:
-    """Accuracy of the second set of questions minus that of the first: Newcombe's hybrid score interval.
+def unpaired_interval(value: Any, low: Any, high: Any, other: Any, other_low: Any, other_high: Any) -> tuple[Any, Any]:
+    """The interval of a proportion minus another, of other questions, from the intervals of both; of arrays, too.
 
-    Newcombe 1998, Stat. Med. 17:873, method 10, from the two intervals of `proportion`.
+    Newcombe 1998, Stat. Med. 17:873, method 10 (hybrid score).
     """
-    one, two = proportion(first), proportion(second)
-    value = two.value - one.value
-    low = value - np.hypot(two.value - two.low, one.high - one.value)
-    high = value + np.hypot(two.high - two.value, one.value - one.low)
-    return Estimate(value, float(low), float(high), min(one.n, two.n))
-
-
-def mcnemar(before: pd.DataFrame, after: pd.DataFrame) -> float:
-    """Two-sided exact McNemar p-value for two cells with one sample a question."""
-    moved = flips(before, after)
-    discordant = moved["right_to_wrong"] + moved["wrong_to_right"]
-    return float(stats.binomtest(moved["wrong_to_right"], discordant).pvalue) if discordant else 1.0
+    change = value - other
+    return change - np.hypot(value - low, other_high - other), change + np.hypot(high - value, other - other_low)
 
 
 def macro_average(sweep_rows: pd.DataFrame) -> pd.DataFrame:
@@ -216,10 +191,12 @@ def macro_average(sweep_rows: pd.DataFrame) -> pd.DataFrame:
     wanted = sweep_rows.groupby("model")["benchmark"].nunique()
     rows = []
     for (model, budget, extensions), cell in sweep_rows.groupby(["model", "budget", "extensions"], sort=True):
-        groups = [group for _, group in cell.groupby("benchmark", sort=True)]
+        groups = {str(name): group for name, group in cell.groupby("benchmark", sort=True)}
         if len(groups) != wanted[model]:
             continue
-        low, high = _percentiles(np.mean([_stratum(group) for group in groups], axis=0))
+        right = {name: group.groupby("question_id")["correct"].mean() for name, group in groups.items()}
+        means = means_with_intervals({name: shares.to_numpy(float)[:, None] for name, shares in right.items()})
+        average = means[MACRO if len(groups) > 1 else next(iter(groups))]
         rows.append(
             {
                 "model": model,
@@ -227,10 +204,10 @@ def macro_average(sweep_rows: pd.DataFrame) -> pd.DataFrame:
                 "extensions": extensions,
                 "benchmarks": len(groups),
                 "n": len(cell),
-                "accuracy": float(np.mean([group["correct"].mean() for group in groups])),
-                "ci_low": low,
-                "ci_high": high,
-                "thinking_tokens_mean": float(np.mean([group["thinking_tokens"].mean() for group in groups])),
+                "accuracy": average.value[0],
+                "ci_low": average.low[0],
+                "ci_high": average.high[0],
+                "thinking_tokens_mean": float(np.mean([group["thinking_tokens"].mean() for group in groups.values()])),
             }
         )
     columns = "model budget extensions benchmarks n accuracy ci_low ci_high thinking_tokens_mean".split()
@@ -248,7 +225,11 @@ class Means:
 
 
 def means_with_intervals(
-    values: Mapping[str, np.ndarray], *, change: bool = False, draws: Mapping[str, np.ndarray] | None = None
+    values: Mapping[str, np.ndarray],
+    *,
+    change: bool = False,
+    draws: Mapping[str, np.ndarray] | None = None,
+    together: bool = False,
 ) -> dict[str, Means]:
     """Means over questions of each benchmark, and their macro average where there are several benchmarks.
 
@@ -256,6 +237,7 @@ def means_with_intervals(
         values: benchmark to an array (questions, quantities): shares from 0 to 1, or differences of two.
         change: the values are differences, from -1 to 1.
         draws: their `mean_draws` by benchmark, where they are known.
+        together: the intervals of a benchmark are to hold for all quantities at once.
 
     Returns:
         Means by benchmark, then under MACRO. Wilson (for changes: Bonett and Price) where every question's value is a
@@ -263,15 +245,33 @@ def means_with_intervals(
     """
     if draws is None:
         draws = {name: mean_draws(array, name) for name, array in values.items()}
-    made = {name: Means(array.mean(axis=0), *percentiles(draws[name]), len(array)) for name, array in values.items()}
+    made = {}
     for name, array in values.items():
+        error = _error_of_each(draws[name]) if together else 1 - CONFIDENCE
+        made[name] = Means(array.mean(axis=0), *percentiles(draws[name], error), len(array))
         for column in np.flatnonzero((array == np.rint(array)).all(axis=0) | (array == array[:1]).all(axis=0)):
-            made[name].low[column], made[name].high[column] = _whole_interval(array[:, column], change)
+            made[name].low[column], made[name].high[column] = _whole_interval(array[:, column], change, error)
     if len(values) > 1:
-        value = np.mean([means.value for means in made.values()], axis=0)
-        macro = percentiles(np.mean(list(draws.values()), axis=0))
-        made[MACRO] = Means(value, *macro, sum(means.n for means in made.values()))
+        drawn = np.mean(list(draws.values()), axis=0)
+        low, high = percentiles(drawn, _error_of_each(drawn) if together else 1 - CONFIDENCE)
+        made[MACRO] = _widened(low, high, values, made)
     return made
+
+
+def _widened(low: np.ndarray, high: np.ndarray, values: Mapping[str, np.ndarray], made: Mapping[str, Means]) -> Means:
+    """A macro average's bootstrap interval, and what benchmarks add in which all questions are alike.
+
+    These never vary when drawn again, though they aren't certain. Their own intervals' lengths are added in squares.
+    """
+    value = np.mean([means.value for means in made.values()], axis=0)
+    alike = np.array([(array == array[:1]).all(axis=0) for array in values.values()])
+    below, above = (
+        (alike * np.array([np.abs(side(means) - means.value) for means in made.values()]) / len(made)) ** 2
+        for side in (lambda means: means.low, lambda means: means.high)
+    )
+    low = value - np.sqrt((value - low).clip(min=0) ** 2 + below.sum(axis=0))
+    high = value + np.sqrt((high - value).clip(min=0) ** 2 + above.sum(axis=0))
+    return Means(value, low, high, sum(means.n for means in made.values()))
 
 
 def mean_draws(values: np.ndarray, salt: str) -> np.ndarray:
@@ -297,27 +297,31 @@ def _times_drawn(n: int, salt: str) -> np.ndarray:
     return np.concatenate(parts)
 
 
-def percentiles(draws: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The 95 % interval of every column of draws."""
-    tail = 100 * (1 - CONFIDENCE) / 2
-    low, high = np.percentile(draws, [tail, 100 - tail], axis=0)
+def percentiles(draws: np.ndarray, error: float = 1 - CONFIDENCE) -> tuple[np.ndarray, np.ndarray]:
+    """The interval of every column of draws, 95 % by default."""
+    low, high = np.percentile(draws, [50 * error, 100 - 50 * error], axis=0)
     return low, high
 
 
-def _whole_interval(values: np.ndarray, change: bool) -> tuple[float, float]:
+def _error_of_each(draws: np.ndarray) -> float:
+    """The error of each column's interval with which all columns' hold together with CONFIDENCE."""
+    spread = draws.std(axis=0)
+    moves = spread > 1e-12
+    if not moves.any():
+        return (1 - CONFIDENCE) / max(1, draws.shape[1])
+    furthest = (np.abs(draws - draws.mean(axis=0))[:, moves] / spread[moves]).max(axis=1)
+    return min(1 - CONFIDENCE, float(2 * stats.norm.sf(np.quantile(furthest, CONFIDENCE))))
+
+
+def _whole_interval(values: np.ndarray, change: bool, error: float) -> tuple[float, float]:
     if change:
-        return _bonett_price(float(values.clip(min=0).sum()), float(-values.clip(max=0).sum()), len(values))
-    return wilson(round(float(values.sum())), len(values))
+        return _bonett_price(float(values.clip(min=0).sum()), float(-values.clip(max=0).sum()), len(values), error)
+    return wilson(round(float(values.sum())), len(values), error)
 
 
-def _stratum(rows: pd.DataFrame) -> np.ndarray:
-    totals = rows.groupby("question_id")["correct"].agg(["sum", "count"])
-    return _resampled_ratio(totals["sum"].to_numpy(), totals["count"].to_numpy(), salt=str(rows["benchmark"].iloc[0]))
-
-
-def _resampled_ratio(sums: np.ndarray, counts: np.ndarray, salt: str = "") -> np.ndarray:
+def _resampled_ratio(sums: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """RESAMPLES bootstrap draws of sum(sums) / sum(counts), questions drawn with replacement."""
-    generator = np.random.default_rng([SEED, *salt.encode()])
+    generator = np.random.default_rng([SEED])
     sums, counts, n = sums.astype(float), counts.astype(float), len(sums)
     # Questions that look alike are interchangeable: drawing how many of each kind is the same, in far less memory.
     kinds, how_many = np.unique(np.stack([sums, counts], axis=1), axis=0, return_counts=True)
@@ -330,9 +334,9 @@ def _percentiles(draws: Sequence[float] | np.ndarray) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _bonett_price(gained: float, lost: float, n: int) -> tuple[float, float]:
+def _bonett_price(gained: float, lost: float, n: int, error: float = 1 - CONFIDENCE) -> tuple[float, float]:
     up, down = (gained + 1) / (n + 2), (lost + 1) / (n + 2)
-    half = stats.norm.ppf(0.5 + CONFIDENCE / 2) * np.sqrt((up + down - (up - down) ** 2) / (n + 2))
+    half = stats.norm.ppf(1 - error / 2) * np.sqrt((up + down - (up - down) ** 2) / (n + 2))
     return float(max(-1.0, up - down - half)), float(min(1.0, up - down + half))
 
 

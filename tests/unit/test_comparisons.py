@@ -1,0 +1,176 @@
+"""Comparisons in pairs, flips and over-thinking: known answers, and that chance alone isn't taken for a difference."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from hand_made import made_grid
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from m1flow.comparisons import COLUMNS, comparisons_table
+from m1flow.flips import flips_table
+from m1flow.overthinking import overthinking_table
+from m1flow.scored import UNREAD, Grid
+from m1flow.statistics import ALL, MACRO
+
+RIGHT, WRONG = 0, 1
+FORCED = [(10, 0), (20, 0), (20, 1), (20, 2)]
+
+
+def named(model: str, grid: Grid) -> Grid:
+    return replace(grid, model=model)
+
+
+def column(*parts: tuple[int, int]) -> np.ndarray:
+    """Answers of one cell, one sample: (answer, how often) after another."""
+    return np.concatenate([np.full(times, answer) for answer, times in parts])
+
+
+def cells(*columns: np.ndarray) -> np.ndarray:
+    return np.stack(columns, axis=-1)[:, None, :]
+
+
+def test_a_pair_of_models_by_hand():
+    """Of 40 questions the headline model alone has 12 right, the other alone 3, and both 20."""
+    lead = made_grid(cells(column((RIGHT, 40)), column((RIGHT, 12), (WRONG, 3), (RIGHT, 20), (WRONG, 5))))
+    other = made_grid(cells(column((WRONG, 12), (RIGHT, 23), (WRONG, 5))), cells=[(0, 0)])
+    table = comparisons_table({"a": [named("a", other)], "lead": [named("lead", lead)]}, "lead")
+    (row,) = table[table["family"] == "models"].to_dict("records")
+    assert list(table.columns) == COLUMNS
+    assert (row["model"], row["budget"], row["against_model"], row["against_budget"]) == ("lead", 20, "a", 0)
+    assert (row["accuracy"], row["against_accuracy"]) == (32 / 40, 23 / 40)
+    assert row["difference"] == pytest.approx(9 / 40) and row["diff_low"] > 0
+    assert (row["n"], row["right_to_wrong"], row["wrong_to_right"]) == (40, 3, 12)
+    assert row["p"] == row["p_holm"] == pytest.approx(stats.binomtest(12, 15).pvalue)
+    assert row["method"] == "exact McNemar" and 0.2 < row["detectable"] < 0.3
+    assert row["effect_size"] == pytest.approx(2 * (np.arcsin(0.8**0.5) - np.arcsin(0.575**0.5)))
+
+
+def test_questions_are_paired_by_id_and_the_rest_is_logged(caplog):
+    one = made_grid(cells(column((RIGHT, 2), (WRONG, 4))))
+    other = made_grid(cells(column((WRONG, 4), (RIGHT, 3))))
+    other = replace(other, questions=other.questions[::-1])
+    table = comparisons_table({"m": [one], "o": [named("o", other)]}, "m")
+    (row,) = table[table["family"] == "models"].to_dict("records")
+    # The other's q6, q5, q4, q3, q2, q1, q0 are wrong, wrong, wrong, wrong, right, right, right.
+    assert (row["n"], row["right_to_wrong"], row["wrong_to_right"]) == (6, 1, 0)
+    assert "don't share 1 questions" in caplog.text
+
+
+def test_families_are_fixed_by_the_design():
+    rng = np.random.default_rng(0)
+    models = {
+        name: [
+            named(
+                name,
+                made_grid(rng.integers(0, 2, (30, 2, 4)), cells=sorted(FORCED, key=lambda c: c[::-1]), benchmark=b),
+            )
+            for b in ("x", "y")
+        ]
+        for name in ("a", "b", "c")
+    }
+    table = comparisons_table(models, "b")
+    assert set(table["benchmark"]) == {"x", "y", MACRO}
+    kinds = table.groupby("family").size()
+    assert kinds.to_dict() == {"models": 2 * 3, "budgets": 3 * 3, "extensions": 3 * 2 * 3}
+    forced = table[table["family"] == "extensions"]
+    assert set(zip(forced["extensions"], forced["against_extensions"], strict=True)) == {(1, 0), (2, 0)}
+    steps = table[table["family"] == "budgets"]
+    assert set(zip(steps["budget"], steps["against_budget"], strict=True)) == {(20, 10)}
+    assert set(table["method"]) == {"exact sign flips", "stratified sign flips"}
+    for (_, is_macro), part in table.groupby(["family", table["benchmark"] == MACRO]):
+        assert part["p_holm"].min() == pytest.approx(min(1.0, part["p"].min() * len(part)), abs=1e-9), is_macro
+    assert (table["p_holm"] >= table["p"]).all()
+    assert table["difference"].between(table["diff_low"], table["diff_high"]).all()
+    assert not (comparisons_table(models, None)["family"] == "models").any()
+    assert not len(comparisons_table({"d": [made_grid([[[0]]])]}, "d"))
+
+
+def test_a_macro_average_weighs_benchmarks_not_questions():
+    large = made_grid(cells(column((WRONG, 200)), column((WRONG, 200))), benchmark="large")
+    small = made_grid(cells(column((WRONG, 20)), column((RIGHT, 10), (WRONG, 10))), benchmark="small")
+    table = comparisons_table({"m": [large, small]}, "m").set_index("benchmark")
+    assert table.loc[MACRO, "difference"] == 0.25 and table.loc[MACRO, "n"] == 220
+    # Only ten questions moved, all one way.
+    assert table.loc[MACRO, "p"] == pytest.approx(2 / 2**10, rel=0.02) == table.loc["small", "p"]
+
+
+def test_copies_of_a_sample_are_no_new_evidence():
+    once = rng_grid = np.random.default_rng(4).integers(0, 2, (80, 1, 2))
+    tables = [comparisons_table({"m": [made_grid(np.repeat(rng_grid, k, axis=1))]}, "m") for k in (1, 4)]
+    assert tables[0]["p"].item() == pytest.approx(tables[1]["p"].item(), rel=1e-6)
+    assert tables[0]["detectable"].item() == pytest.approx(tables[1]["detectable"].item())
+    assert len(once) == tables[1]["n"].item()
+
+
+def test_flips_count_each_direction_and_what_changed():
+    before, after = column((RIGHT, 5), (WRONG, 5)), column((RIGHT, 3), (WRONG, 1), (UNREAD, 2), (2, 2), (RIGHT, 2))
+    grid = made_grid(cells(before, after))
+    other = made_grid(cells(column((RIGHT, 4)), column((RIGHT, 4))), benchmark="c")
+    table = flips_table({"m": [grid, other]})
+    counts = "n right_to_wrong wrong_to_right changed".split()
+    rows = table.set_index("benchmark")
+    assert rows.loc["b", counts].tolist() == [10, 2, 2, 7]
+    assert rows.loc[ALL, counts].tolist() == [14, 2, 2, 7]
+    assert set(table["along"]) == {"budget"} and table["budget"].isna().all()
+    assert (rows.loc["b", "before"], rows.loc["b", "after"]) == (10, 20)
+    assert ALL not in set(flips_table({"m": [grid]})["benchmark"])
+
+
+def test_extensions_flip_against_none_under_their_own_total():
+    places = [(10, 0), (20, 0), (10, 1), (20, 1), (20, 2)]
+    answers = cells(*(column((RIGHT, 4 - lost), (WRONG, lost)) for lost in (0, 1, 1, 2, 4)))
+    table = flips_table({"m": [made_grid(answers, cells=places)]})
+    forced = table[table["along"] == "extensions"]
+    got = forced[["budget", "before", "after", "right_to_wrong"]].values.tolist()
+    assert got == [[10, 0, 1, 1], [20, 0, 1, 1], [20, 0, 2, 3]]
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10**6))
+def test_flips_add_up_to_the_change_in_right_answers(seed):
+    grid = made_grid(np.random.default_rng(seed).integers(UNREAD, 3, (12, 2, 3)))
+    table = flips_table({"m": [grid]})
+    right = grid.correct.sum(axis=(0, 1))
+    assert (table["wrong_to_right"] - table["right_to_wrong"]).tolist() == np.diff(right).tolist()
+    assert (table["right_to_wrong"] + table["wrong_to_right"] <= table["changed"]).all()
+
+
+def test_a_fall_at_the_end_is_found_and_corrected_for_the_budgets_looked_at():
+    # The middle budget loses nothing; the largest loses 9 of them and wins 1.
+    first, middle = column((WRONG, 50)), column((RIGHT, 39), (WRONG, 11))
+    last = column((WRONG, 9), (RIGHT, 31), (WRONG, 10))
+    (row,) = overthinking_table({"m": [made_grid(cells(first, middle, last))]}).to_dict("records")
+    assert (row["budget"], row["largest"], row["n"]) == (20, 30, 50)
+    assert row["difference"] == pytest.approx(-8 / 50)
+    assert row["p"] == pytest.approx(stats.binomtest(9, 10, alternative="greater").pvalue)
+    assert row["p_holm"] == pytest.approx(2 * row["p"])
+    assert row["diff_low"] < row["difference"] < row["diff_high"]
+
+
+def test_a_curve_that_only_rises_gives_no_evidence_of_a_fall():
+    steps = [column((RIGHT, k), (WRONG, 40 - k)) for k in (5, 20, 30, 30)]
+    (row,) = overthinking_table({"m": [made_grid(cells(*steps))]}).to_dict("records")
+    assert row["budget"] == 30 and row["difference"] == 0 and row["p"] == row["p_holm"] == 1
+    assert not len(overthinking_table({"m": [made_grid([[[0]]])]}))
+
+
+def test_flat_curves_seldom_look_like_over_thinking():
+    rng, found, rounds = np.random.default_rng(8), 0, 200
+    for _ in range(rounds):
+        flat = made_grid((rng.random((60, 1, 6)) < 0.5).astype(int))
+        found += overthinking_table({"m": [flat]})["p_holm"].item() < 0.05
+    assert found / rounds <= 0.05 + 2.5 * np.sqrt(0.05 * 0.95 / rounds)
+
+
+def test_tables_don_t_depend_on_the_order_of_models():
+    rng = np.random.default_rng(1)
+    a, b = (named(name, made_grid(rng.integers(0, 2, (20, 1, 3)))) for name in "ab")
+    pd.testing.assert_frame_equal(
+        comparisons_table({"a": [a], "b": [b]}, "a"), comparisons_table(dict(sorted({"b": [b], "a": [a]}.items())), "a")
+    )

@@ -1,0 +1,89 @@
+"""Where questions fail: what the curve of one question over budgets tells, from the sweep alone.
+
+A question counts as right under a budget where more than half of its samples are. Cut or unreadable is judged under
+the largest budget, and where more than half of the samples are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from m1flow.scored import UNREAD, Grid
+from m1flow.statistics import MACRO, means_with_intervals
+
+MEANING = {
+    "always": "right under every budget",
+    "compute": "wrong under small budgets, right from some budget on",
+    "lost": "right under some budgets, then wrong up to the largest (over-thinking)",
+    "unstable": "right and wrong in turns",
+    "truncated": "never right, and thinking was still cut under the largest budget",
+    "unparsed": "never right, and without a readable answer under the largest budget, though thinking ended",
+    "knowledge": "never right, though thinking ended and an answer was read",
+}
+"""The categories, in the order they are shown; every question is in one."""
+
+COLUMNS = "model benchmark category n questions share ci_low ci_high examples".split()
+EXAMPLES = 3
+
+
+def failures_table(models: Mapping[str, Sequence[Grid]]) -> pd.DataFrame:
+    """How many questions are in each category.
+
+    Args:
+        models: each model's grids, as `scored.by_model` gives them.
+
+    Returns:
+        COLUMNS. ``n`` questions of ``questions`` are in the category; the share of a macro average is the mean of the
+        benchmarks' shares, and its ``n`` their sum. ``examples`` are ids of some of them, the first in the benchmark.
+    """
+    rows = []
+    for model, grids in models.items():
+        named = {one.benchmark: categories(one) for one in grids}
+        inside = {name: found[:, None] == np.array(list(MEANING)) for name, found in named.items()}
+        for benchmark, means in means_with_intervals({n: i.astype(float) for n, i in inside.items()}).items():
+            among = list(inside) if benchmark == MACRO else [benchmark]
+            counts = np.sum([inside[name].sum(axis=0) for name in among], axis=0)
+            ids = np.concatenate([one.questions for one in grids if one.benchmark in among])
+            member = np.concatenate([inside[name] for name in among])
+            for number, category in enumerate(MEANING):
+                rows.append(
+                    {
+                        "model": model,
+                        "benchmark": benchmark,
+                        "category": category,
+                        "n": int(counts[number]),
+                        "questions": means.n,
+                        "share": means.value[number],
+                        "ci_low": means.low[number],
+                        "ci_high": means.high[number],
+                        "examples": "" if benchmark == MACRO else " ".join(ids[member[:, number]][:EXAMPLES]),
+                    }
+                )
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def categories(one: Grid) -> np.ndarray:
+    """The category of every question, in the grid's order; a key of MEANING each."""
+    places = one.budgets
+    right = _most(one.correct[:, :, places])
+    changes = (right[:, 1:] != right[:, :-1]).sum(axis=1)
+    first, last = right[:, 0], right[:, -1]
+    cut = _most(~one.natural_end[:, :, places[-1:]])[:, 0]
+    unread = _most(one.chosen[:, :, places[-1:]] == UNREAD)[:, 0]
+    rules = {
+        "always": last & (changes == 0),
+        "compute": last & ~first & (changes == 1),
+        "lost": ~last & (changes > 0) & (changes <= 2 - first),
+        "unstable": changes > 0,
+        "truncated": cut,
+        "unparsed": unread,
+    }
+    return np.select(list(rules.values()), list(rules), "knowledge")
+
+
+def _most(flags: np.ndarray) -> np.ndarray:
+    """Whether a flag of (question, sample, cell) holds in more than half of the samples."""
+    return flags.mean(axis=1) > 0.5

@@ -1,0 +1,58 @@
+"""Whether accuracy falls at the end of the curve: the largest budget against every smaller one, as a test.
+
+Each test is one-sided, that the smaller budget is the better one, by the sign flips of `paired`. Holm's correction is
+made over the smaller budgets of a model on a benchmark, so the one that does best may be looked at. The interval of its
+difference holds for all smaller budgets at once, for the same reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from m1flow.budget_choice import best_of
+from m1flow.paired import GREATER, holm, p_value
+from m1flow.scored import Grid
+from m1flow.statistics import MACRO, means_with_intervals
+
+COLUMNS = "model benchmark budget largest n difference diff_low diff_high p p_holm".split()
+
+
+def overthinking_table(models: Mapping[str, Sequence[Grid]]) -> pd.DataFrame:
+    """For every model with several budgets, the smaller budget that does best against the largest.
+
+    Args:
+        models: each model's grids, as `scored.by_model` gives them.
+
+    Returns:
+        COLUMNS. ``difference`` is the accuracy under the largest budget minus that under the smaller one, below 0 where
+        it falls; only a ``p_holm`` under 0.05 is evidence that it does.
+    """
+    rows = []
+    for model, grids in models.items():
+        *smaller, largest = grids[0].budgets
+        if not smaller:
+            continue
+        changes = {one.benchmark: one.right[:, [largest]] - one.right[:, smaller] for one in grids}
+        for benchmark, means in means_with_intervals(changes, change=True, together=True).items():
+            among = list(changes.values()) if benchmark == MACRO else [changes[benchmark]]
+            p = [p_value([-part[:, k] for part in among], grids[0].samples, GREATER) for k in range(len(smaller))]
+            # From the end: of equally good ones the nearest to the largest.
+            best = len(smaller) - 1 - int(best_of(-means.value[None, ::-1])[0])
+            rows.append(
+                {
+                    "model": model,
+                    "benchmark": benchmark,
+                    "budget": grids[0].cells[smaller[best]][0],
+                    "largest": grids[0].cells[largest][0],
+                    "n": means.n,
+                    "difference": means.value[best],
+                    "diff_low": means.low[best],
+                    "diff_high": means.high[best],
+                    "p": p[best],
+                    "p_holm": holm(np.array(p))[best],
+                }
+            )
+    return pd.DataFrame(rows, columns=COLUMNS)
