@@ -22,7 +22,7 @@ rule generate:
     benchmark:
         "<logs>/generate/{model}/{scatteritem}.tsv"
     conda:
-        "../envs/generate.yaml"
+        MODEL_ENV
     threads: STUDY.engine["threads"]
     resources:
         mem_mb=lambda wildcards, attempt: attempt * memory_for(STUDY.models[wildcards.model]),
@@ -30,8 +30,8 @@ rule generate:
         gpus=STUDY.engine["gpus"],
         gres=lambda wildcards: gres_for(STUDY.models[wildcards.model]),
     params:
-        spec=lambda wildcards: STUDY.flag("models", wildcards.model),
-        sweep=sweep_settings,
+        spec=asked_as,
+        sweep=lambda wildcards: STUDY.flag("sweeps", wildcards.model),
         formats=lambda wildcards: format_of(STUDY.models[wildcards.model]),
         prompts=prompts_to("evaluate"),
         said_by=lambda wildcards: said_by({}),
@@ -79,8 +79,8 @@ rule score:
     conda:
         "../envs/data.yaml"
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=lambda wildcards, attempt: 60 * attempt,
     params:
         scorer=STUDY.scorer,
     message:

@@ -57,7 +57,7 @@ def test_a_study_that_only_evaluates_reports_on_the_models_that_can_be_had(small
             "gone": {"path": str(broken)},
         },
         "models": {
-            "good": {"prompt": "{question}", "answer_tokens": 8},
+            "good": {"prompt": "{question}", "sweep": {"answer_tokens": 8}},
             "gone": {},
             "good-direct": {"weights": "good", "format": "direct"},
         },

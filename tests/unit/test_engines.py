@@ -8,6 +8,7 @@ import shutil
 from dataclasses import replace
 
 import pytest
+import torch
 from engine_models import ALPHABET_SIZE, CONTEXT, build_model
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
@@ -237,6 +238,15 @@ def test_heads_that_vllm_can_not_do_are_refused_at_the_start(engines, tmp_path):
 
 
 @pytest.mark.skipif("vllm" not in ENGINES, reason="vllm is not installed")
+def test_on_a_cpu_vllm_has_nothing_compiled(engines):
+    """So that log-probabilities need no C++ compiler."""
+    if torch.cuda.is_available():
+        pytest.skip("what a CPU needs")
+    ran = torch.compile(lambda x: x + 1, backend=lambda *_: pytest.fail("torch compiled"))(torch.ones(1))
+    assert engines["vllm"] and ran == 2
+
+
+@pytest.mark.skipif("vllm" not in ENGINES, reason="vllm is not installed")
 def test_closing_one_vllm_engine_leaves_the_other(engines, folder):
     second = open_engine(folder, SETTINGS | {"name": "vllm"})
     batch = requests(2, max_tokens=3)
@@ -327,6 +337,13 @@ def test_judging_decodes_nothing(engine):
     before = replace(engine.tally)
     generate(engine, [Request.judging((5, 6, 7), (8, 9)), Request((5, 6, 7), 4, ())])
     assert engine.tally.decoded_tokens - before.decoded_tokens == 4
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+@pytest.mark.parametrize("name", ENGINES)
+def test_a_model_that_gpus_were_asked_for_is_not_run_on_the_cpu(folder, name):
+    with pytest.raises(M1FlowError, match=r"engine\.gpus: .* sees no GPU"):
+        open_engine(folder, SETTINGS | {"name": name, "gpus": 1})
 
 
 def test_too_long_a_request_is_refused_in_one_line(engine):

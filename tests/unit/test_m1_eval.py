@@ -40,7 +40,7 @@ def test_every_model_has_a_plan_and_a_format_that_ends(study):
     prompts = set()
     for name, model in study.models.items():
         formatter = Formatter(tokenizer, model["format"], study.formats[model["format"]])
-        plan = Plan.from_spec(study.sweep, model)
+        plan = Plan.from_spec(study.sweeps[name])
         assert plan.answer_tokens == (1024 if formatter.thinks else 2048), name
         prompts.add(model.get("prompt"))
     assert len(prompts) == 2  # the chain of thought's, and none of its own

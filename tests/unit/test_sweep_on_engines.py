@@ -16,6 +16,7 @@ from m1flow.bases import init_base
 from m1flow.engines import open_engine
 from m1flow.formats import Formatter
 from m1flow.shards import deal
+from m1flow.study import Study
 from m1flow.sweep import context_needed, run_sweep
 from m1flow.thinking import NO_CUE, Plan
 from m1flow.tokenizers import train_tokenizer
@@ -33,9 +34,30 @@ FULL = {
     "answer_tokens": 8,
     "option_answer": "\\boxed{{text}}",
 }
+STUDY = {
+    "study": "two",
+    "formats": {"m1": M1},
+    "benchmarks": {"b": {"adapter": "formulary", "questions": 4, "chain": [1, 2]}},
+    "bases": {"base": {"hub": "nobody/base"}},
+    "models": {
+        "base": {},
+        "base_sampled": {
+            "weights": "base",
+            "sweep": {
+                "samples": 3,
+                "temperature": 0.7,
+                "top_p": 0.9,
+                "answer_logprobs": False,
+                "extensions": {"cues": ["Wait", "Hmm"]},
+            },
+        },
+    },
+    "sweep": {"budgets": [0, 9, 30], "extensions": {"counts": [0, 2], "budgets": [36]}, "answer_tokens": 8},
+}
 PLANS = {
     "greedy": Plan(**FULL),
     "sampled": Plan(**FULL | {"samples": 2, "temperature": 0.7, "permutations": 1}),
+    "overridden": Plan.from_spec(Study.from_config(STUDY).sweeps["base_sampled"]),
     "boxed": Plan(budgets=(0, 9, 30), answer_tokens=30, stop_at_box=True),
 }
 
@@ -94,7 +116,8 @@ def test_rows_equal_independent_runs(engines, formatter, separate, name, width, 
     nested = pd.DataFrame(rows).sort_values(COLUMNS).reset_index(drop=True)
     expected, exact = separate[name], [c for c in separate[name].columns if not c.endswith(("logprob", "logprobs"))]
     pd.testing.assert_frame_equal(nested[exact], expected[exact])
-    assert nested["answer_logprob"].tolist() == pytest.approx(expected["answer_logprob"].tolist(), abs=1e-3)
+    for mine, theirs in zip(nested["answer_logprob"], expected["answer_logprob"], strict=True):
+        assert mine == (pytest.approx(theirs, abs=1e-3) if plan.answer_logprobs else None)
     for mine, theirs in zip(nested["option_logprobs"], expected["option_logprobs"], strict=True):
         assert (mine is None) == (theirs is None) == (not plan.option_answer)
         assert mine == pytest.approx(theirs, abs=1e-4)
@@ -105,6 +128,7 @@ def test_the_plans_reach_what_they_should(separate):
     rows = separate["greedy"]
     assert {True, False} == set(rows["natural_end"]) and rows["extensions_done"].max() >= 2
     assert separate["sampled"].groupby("question_id")["thinking_text"].nunique().max() > 8
+    assert separate["overridden"]["sample"].nunique() == 3 and separate["overridden"]["extensions_done"].max() == 2
     assert all(math.isfinite(value) for values in rows["option_logprobs"] for value in values)
 
 

@@ -1,4 +1,4 @@
-"""What scored sweeps tell beyond the paper: ways to spend tokens, early exit, the order of options, calibration."""
+"""What scored sweeps tell beyond the paper: ways to spend tokens, early exit, cues, order of options, calibration."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import logging
 from pathlib import Path
 
 from m1flow.calibration import calibration_tables
+from m1flow.cue_effects import cue_effects_table
 from m1flow.early_exit import early_exit_table
 from m1flow.order_effects import option_order_table
 from m1flow.policies import policy_tables
@@ -27,6 +28,7 @@ def main() -> None:
         flags.out_policies: policies,
         flags.out_matched: matched,
         flags.out_early_exit: early_exit_table(grids),
+        flags.out_cues: cue_effects_table(flags.sweeps, flags.cue),
         flags.out_option_order: option_order_table(flags.sweeps, {path.stem: path for path in flags.benchmarks}),
         flags.out_calibration: calibration,
         flags.out_calibration_curves: curves,
@@ -46,6 +48,7 @@ def parse_flags() -> argparse.Namespace:
     parser.add_argument("--out-policies", type=Path, required=True, help="sequential, parallel and hybrid thinking")
     parser.add_argument("--out-matched", type=Path, required=True, help="the same at equal total thinking tokens")
     parser.add_argument("--out-early-exit", type=Path, required=True)
+    parser.add_argument("--out-cues", type=Path, required=True, help="extension cues against the first one")
     parser.add_argument("--out-option-order", type=Path, required=True)
     parser.add_argument("--out-calibration", type=Path, required=True)
     parser.add_argument("--out-calibration-curves", type=Path, required=True)

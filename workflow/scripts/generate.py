@@ -31,7 +31,7 @@ def main() -> None:
     flags = parse_flags()
     name = flags.spec["format"]
     formatter = Formatter(load_tokenizer(flags.model), name, flags.formats[name])
-    plan = Plan.from_spec(flags.sweep, flags.spec)
+    plan = Plan.from_spec(flags.sweep)
     benchmarks = {Path(path).stem: read_table(path, "questions") for path in flags.questions}
     items = deal(asked(benchmarks, flags.prompts | prompt_of(flags.spec), plan), *parse_shard(flags.shard))
     log.info("shard %s: %d turns of %s, format %s", flags.shard, len(items), ", ".join(benchmarks), name)
@@ -55,7 +55,10 @@ def main() -> None:
     counts = write_benchmarks(flags, rows, benchmarks, plan, formatter)
     told = engine.tally.generated_tokens, counts["decoded"], counts["separate"]
     log.info("%d tokens decoded now; %d in all, against %d in separate runs", *told)
-    write_json(flags.counts, dict(counts))
+    # What came from the journal took no time now, so seconds go with the tokens that were generated in them.
+    devices = max(1, flags.engine.get("gpus", 0))
+    timed = {"generated": engine.tally.generated_tokens, "seconds": round(devices * engine.tally.seconds, 3)}
+    write_json(flags.counts, dict(counts) | timed)
 
 
 def asked(benchmarks: dict[str, pd.DataFrame], prompts: dict[str, str], plan: Plan) -> list[Item]:
@@ -100,10 +103,10 @@ def parse_flags() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--name", required=True, help="the model's name in the study")
-    parser.add_argument("--spec", type=json_argument, required=True, help="the study's models.<name>")
+    parser.add_argument("--spec", type=json_argument, required=True, help="the study's models.<name> but its sweep")
     parser.add_argument("--model", required=True, help="model folder")
     parser.add_argument("--questions", nargs="+", required=True, help="benchmark tables")
-    parser.add_argument("--sweep", type=json_argument, required=True, help="the study's sweep section")
+    parser.add_argument("--sweep", type=json_argument, required=True, help="how the model is swept")
     parser.add_argument("--formats", type=json_argument, required=True, help="reasoning formats by name")
     parser.add_argument("--prompts", type=json_argument, required=True, help="the study's prompts")
     parser.add_argument("--engine", type=json_argument, required=True, help="the study's engine section")

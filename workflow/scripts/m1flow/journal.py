@@ -183,12 +183,16 @@ def _key_of(line: bytes) -> str | None:
 
 @dataclass
 class JournalTally:
-    """What was answered from the journal and what had to be generated."""
+    """What was answered from the journal, what had to be generated, and how long that took.
+
+    ``seconds`` are those from the opened engine to the last generation, the opening not counted.
+    """
 
     reused_requests: int = 0
     reused_tokens: int = 0
     generated_requests: int = 0
     generated_tokens: int = 0
+    seconds: float = 0.0
 
 
 @dataclass
@@ -226,6 +230,7 @@ class JournalledEngine:
         self.tally = JournalTally()
         self._factory = engine_factory
         self._engine: Engine | None = None
+        self._opened = 0.0
         self._journal = journal
         self._ready: deque[tuple[Request, Completion]] = deque()
         self._flights: dict[str, list[_Flight]] = {}
@@ -244,6 +249,7 @@ class JournalledEngine:
                 return
         if self._engine is None:
             self._engine = self._factory()
+            self._opened = time.monotonic()
         flight = _Flight(request, [request])
         self._engine.submit(replace(request, tag=(key, flight)))
         self._flights.setdefault(key, []).append(flight)
@@ -279,7 +285,9 @@ class JournalledEngine:
         if not self._flights[key]:
             del self._flights[key]
         self.tally.generated_requests += 1
-        self.tally.generated_tokens += len(completion.token_ids) + completion.finished
+        if not generated.given:  # what is given is read, not generated
+            self.tally.generated_tokens += len(completion.token_ids) + completion.finished
+        self.tally.seconds = time.monotonic() - self._opened
         first, *others = flight.waiting
         self._ready.append((first, completion))
         for request in others:

@@ -95,11 +95,12 @@ def policy_tables(grids: Iterable[Grid]) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def policies_of(one: Grid) -> list[Policy]:
-    """Every policy that a grid allows, by family, samples and budget."""
+    """Every policy that a grid allows, by family, samples and budget; none by probability where it isn't known."""
     budgets = [one.cells[place][0] for place in one.budgets]
     made = [Policy("sequential", SINGLE, 1, budget) for budget in budgets]
     made += [Policy("forced", SINGLE, 1, *one.cells[place]) for place in one.extended if one.cells[place][1]]
-    for choice in (VOTE, LIKELIEST):
+    known = not np.isnan(one.logprob).all()
+    for choice in (VOTE, LIKELIEST) if known else (VOTE,):
         for k in sample_counts(one.samples):
             made += [Policy("hybrid", choice, k, budget) for budget in budgets[:-1]]
             made.append(Policy("parallel", choice, k, budgets[-1]))

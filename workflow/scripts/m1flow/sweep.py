@@ -255,7 +255,7 @@ class _Cut:
         prompt = self.line.opened + self.trace.token_ids + tuple(close)
         request = self.line.request(prompt, run.plan.answer_tokens, run.formatter.answer_stop, "answer")
         until = run.formatter.box_end if run.plan.stop_at_box else None
-        run.submit(replace(request, logprob=True, until=until, tag=self._answered))
+        run.submit(replace(request, logprob=run.plan.answer_logprobs, until=until, tag=self._answered))
         if run.plan.option_answer:
             self._judge_options(run)
 

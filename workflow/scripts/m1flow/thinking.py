@@ -61,6 +61,7 @@ class Plan:
         top_p: nucleus of the sampling distribution.
         answer_tokens: cap on the tokens of an answer.
         stop_at_box: end an answer where its first ``\boxed{}`` closes.
+        answer_logprobs: ask how probable each answer is.
         option_answer: an option as the answer would state it, with {letter} or {text}; "" asks for no probabilities.
     """
 
@@ -75,11 +76,12 @@ class Plan:
     top_p: float = 1.0
     answer_tokens: int = 1024
     stop_at_box: bool = False
+    answer_logprobs: bool = True
     option_answer: str = ""
 
     @classmethod
-    def from_spec(cls, spec: Mapping[str, Any], model: Mapping[str, Any] | None = None) -> Plan:
-        """The plan of the study's ``sweep`` section, and what a model's entry has instead."""
+    def from_spec(cls, spec: Mapping[str, Any]) -> Plan:
+        """The plan of a sweep's settings, those of one model in `Study.sweeps`."""
         extensions, orders = spec.get("extensions") or {}, spec.get("permutations") or {}
         budgets = tuple(sorted(spec["budgets"]))
         return cls(
@@ -93,8 +95,9 @@ class Plan:
             samples=spec["samples"],
             temperature=spec["temperature"],
             top_p=spec["top_p"],
-            answer_tokens=(model or {}).get("answer_tokens", spec["answer_tokens"]),
+            answer_tokens=spec["answer_tokens"],
             stop_at_box=spec["answer_stop"] == "box",
+            answer_logprobs=spec["answer_logprobs"],
             option_answer=spec["option_answer"] if spec["option_logprobs"] else "",
         )
 

@@ -173,11 +173,12 @@ def open_engine(model_folder: Path | str, settings: Mapping[str, Any]) -> Engine
         model_folder: a Hugging Face model folder with safetensors weights.
         settings: the config's ``engine``: ``name`` (auto: vllm where it is installed, else transformers), ``dtype``
             (float32), ``max_model_len`` (what the model was made for), ``memory_mb`` (for the KV cache on a CPU, 256),
-            ``gpu_memory_utilization`` (0.9), ``batch_size`` (256), ``threads`` (on a CPU, 1) and
-            ``tensor_parallel_size`` (1).
+            ``gpu_memory_utilization`` (0.9), ``batch_size`` (256), ``threads`` (on a CPU, 1),
+            ``tensor_parallel_size`` (1) and ``gpus`` (0: a CPU will do).
 
     Raises:
-        M1FlowError: a model folder that isn't whole, an engine that isn't installed, settings it can't do.
+        M1FlowError: a model folder that isn't whole, an engine that isn't installed, settings it can't do, no GPU where
+            some were asked for.
     """
     check_model_folder(model_folder)
     name = settings.get("name", "auto")
@@ -195,6 +196,19 @@ def open_engine(model_folder: Path | str, settings: Mapping[str, Any]) -> Engine
 
         return TransformersEngine(model_folder, settings)
     raise M1FlowError(f"engine.name: {json.dumps(name)} is no engine; use auto, vllm or transformers")
+
+
+def check_cpu_will_do(settings: Mapping[str, Any], engine: str) -> None:
+    """To be asked where an engine finds no GPU: a model that GPUs were asked for would take for ever.
+
+    Raises:
+        M1FlowError: ``engine.gpus`` asks for GPUs.
+    """
+    if settings.get("gpus"):
+        raise M1FlowError(
+            f"engine.gpus: {engine} sees no GPU: this machine or job has none, or {engine} is installed as its build "
+            "for CPUs; mend that (docs/installation.md, GPUs), or set engine.gpus to 0"
+        )
 
 
 def check_request(request: Request, context: int, folder: Path | str) -> None:

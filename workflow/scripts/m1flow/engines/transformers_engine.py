@@ -13,7 +13,7 @@ from transformers import AutoModelForCausalLM
 from transformers.cache_utils import Cache, DynamicLayer
 from transformers.utils import logging as transformers_logging
 
-from m1flow.engines import Completion, Request, Tally, check_request, context_length, model_id
+from m1flow.engines import Completion, Request, Tally, check_cpu_will_do, check_request, context_length, model_id
 from m1flow.storage import M1FlowError
 
 _REFILL_SHARE = 0.5  # new requests join once this share of the rows is free: fewer, larger prefills
@@ -32,6 +32,7 @@ class TransformersEngine:
         self.tally = Tally()
         device = "cuda" if torch.cuda.is_available() else "cpu"
         if device == "cpu":
+            check_cpu_will_do(settings, "transformers")
             torch.set_num_threads(settings.get("threads", 1))
         model = _load(self.folder, settings.get("dtype", "float32"), device)
         self._max_rows = settings.get("batch_size", 256)
@@ -310,7 +311,12 @@ def _load(folder: Path, dtype: str, device: str) -> Any:
     transformers_logging.disable_progress_bar()
     try:
         model = AutoModelForCausalLM.from_pretrained(
-            folder, dtype=getattr(torch, dtype), local_files_only=True, use_safetensors=True, attn_implementation="sdpa"
+            folder,
+            dtype=getattr(torch, dtype),
+            local_files_only=True,
+            trust_remote_code=False,
+            use_safetensors=True,
+            attn_implementation="sdpa",
         )
     except (ValueError, KeyError, RuntimeError, OSError) as error:
         raise M1FlowError(

@@ -13,7 +13,16 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
-from m1flow.engines import Completion, Request, Tally, Until, check_request, context_length, model_id
+from m1flow.engines import (
+    Completion,
+    Request,
+    Tally,
+    Until,
+    check_cpu_will_do,
+    check_request,
+    context_length,
+    model_id,
+)
 from m1flow.storage import M1FlowError
 
 _ENVIRONMENT = {
@@ -164,6 +173,8 @@ def engine_arguments(folder: Path, context: int, settings: Mapping[str, Any]) ->
 
     arguments: dict[str, Any] = {
         "model": str(folder),
+        "trust_remote_code": False,
+        "load_format": "safetensors",
         "dtype": settings.get("dtype", "float32"),
         "max_model_len": context,
         "max_num_seqs": settings.get("batch_size", 256),
@@ -174,7 +185,9 @@ def engine_arguments(folder: Path, context: int, settings: Mapping[str, Any]) ->
         "use_tqdm_on_load": False,
     }
     if current_platform.is_cpu():
+        check_cpu_will_do(settings, "vllm")
         _use_threads(settings.get("threads", 1))
+        _compile_nothing()
         return arguments | {
             "enforce_eager": True,
             "block_size": _CPU_BLOCK,
@@ -235,6 +248,16 @@ def _use_threads(threads: int) -> None:
 
     os.environ["OMP_NUM_THREADS"] = str(threads)
     torch.set_num_threads(threads)
+
+
+def _compile_nothing() -> None:
+    """Let torch run as it is what vLLM would have it compile, eager or not, for log-probabilities.
+
+    Compiled with a C++ compiler, in seconds, it gains 60 microseconds a step; without one the engine stops.
+    """
+    import torch
+
+    torch.compiler.set_stance("force_eager")
 
 
 def _completion(output: Any, request: Request) -> Completion:
