@@ -11,7 +11,7 @@ from m1flow.ledger import Ledger
 from m1flow.storage import read_table
 
 _RIGHT = {"attempts": "correct", "traces": "verified"}
-_TOKENS = {"attempts": "tokens", "traces": "completion_tokens"}
+_TOKENS = {"attempts": "tokens", "traces": "completion_tokens", "judged": "completion_tokens"}
 
 
 def outcomes(path: Path | str, contract: str) -> dict[str, Any]:
@@ -26,8 +26,8 @@ def bill(path: Path | str, contract: str, flags: argparse.Namespace, where: str)
     """What a table's rows used, and what the endpoint billed for them.
 
     Args:
-        path: a table of attempts or traces.
-        contract: which of the two.
+        path: a table of attempts, traces or judged answers.
+        contract: which of them.
         flags: those of `chat_flags.add_chat_flags`.
         where: under what the bills were entered.
 

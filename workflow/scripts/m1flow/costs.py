@@ -1,4 +1,4 @@
-"""The table of what solvers, teachers and domains cost."""
+"""The table of what solvers, teachers, domains and the judge cost."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ COLUMNS = [
 
 
 def cost_table(reports: Iterable[Path | str]) -> pd.DataFrame:
-    """The study's table of costs, a row for each solver and teacher and the domains.
+    """The study's table of costs, a row for each solver and teacher, the domains and the judge.
 
     Args:
         reports: the stages' JSON files of counts, each with its ``bill``.

@@ -87,7 +87,7 @@ def render(question: Mapping[str, Any], template: str) -> str:
     """
     options = (f"{letter}. {text}" for letter, text in zip(LETTERS, question["options"], strict=False))
     values = {"context": question["context"], "stem": question["stem"], "options": "\n".join(options)}
-    lines = [(line, _fill(line, values)) for line in template.split("\n")]
+    lines = [(line, fill(line, values)) for line in template.split("\n")]
     return "\n".join(filled for line, filled in lines if filled.strip() or not line.strip())
 
 
@@ -99,11 +99,15 @@ def prompt_text(question: Mapping[str, Any], prompts: Mapping[str, str], purpose
         prompts: the study's prompts: ``question`` is a template for `render`; the others hold the field {question}.
         purpose: which of the others: solve, teach, train or evaluate.
     """
-    return _fill(prompts[purpose], {"question": render(question, prompts["question"])})
+    return fill(prompts[purpose], {"question": render(question, prompts["question"])})
 
 
-def _fill(template: str, values: Mapping[str, str]) -> str:
-    """Put values in place of {fields}, once: braces in the values are left alone."""
+def fill(template: str, values: Mapping[str, str]) -> str:
+    """Put values in place of {fields}, once: braces in the values are left alone.
+
+    Raises:
+        M1FlowError: the template has a field that ``values`` lacks.
+    """
 
     def value(field: re.Match) -> str:
         if field[1] not in values:
