@@ -1,12 +1,19 @@
 """One pool of questions, without duplicates and without copies of benchmark questions."""
 
+# Benchmarks whose questions leave the pool; in the order in which the study has them, so that another order changes nothing.
+AGAINST = [benchmark for benchmark in STUDY.benchmarks if benchmark in STUDY.pool["against"]]
+# The others: their questions may be in the pool, and are looked for there (leaks.smk).
+LEAKABLE = [benchmark for benchmark in STUDY.benchmarks if benchmark not in AGAINST and STUDY.sources]
+# How copies are told; which benchmarks are meant, inputs say.
+POOL_SPEC = {key: value for key, value in STUDY.pool.items() if key != "against"}
+
 
 rule build_pool:
-    """Takes all sources and benchmarks; gives the questions kept, those removed and why, counts, and measured recall."""
+    """Takes all sources and the benchmarks in `pool.against`; gives questions kept, removed and why, counts, recall."""
     input:
         code=code("build_pool.py"),
         sources=expand("<results>/questions/{source}.parquet", source=STUDY.sources),
-        benchmarks=expand("<results>/benchmarks/{benchmark}.parquet", benchmark=STUDY.benchmarks),
+        benchmarks=expand("<results>/benchmarks/{benchmark}.parquet", benchmark=AGAINST),
     output:
         pool="<results>/pool.parquet",
         removed="<results>/pool_removed.parquet",
@@ -22,13 +29,8 @@ rule build_pool:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=lambda wildcards, attempt: 60 * attempt,
     params:
-        spec=setting("pool"),
-        origins=lambda wildcards: as_flag(
-            {
-                section: {name: entry["origin"] for name, entry in entries.items() if entry.get("origin")}
-                for section, entries in (("sources", STUDY.sources), ("benchmarks", STUDY.benchmarks))
-            }
-        ),
+        spec=lambda wildcards: as_flag(POOL_SPEC),
+        origins=lambda wildcards: origins_of(AGAINST),
     message:
         "deduplicate and decontaminate the pool"
     shell:

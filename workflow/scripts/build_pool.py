@@ -18,7 +18,10 @@ def main() -> None:
         sources, benchmarks, flags.spec, origins=flags.origins, processes=flags.processes
     )
     made_from = provenance({"spec": flags.spec, "origins": flags.origins}, [*flags.sources, *flags.benchmarks])
-    write_table(flags.out, pool, "questions", provenance=made_from)
+    # Benchmarks show in what they removed: while that is nothing more, the pool stays the same to the byte.
+    origins = {"sources": flags.origins.get("sources", {})}
+    of_sources = provenance({"spec": flags.spec, "origins": origins}, flags.sources)
+    write_table(flags.out, pool, "questions", provenance=of_sources)
     write_table(flags.removed, removed, "pool_removed", provenance=made_from)
     write_json(flags.counts, counts)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import pandas as pd
@@ -38,8 +38,9 @@ _PROMPT = "{context}\n{stem}\n{options}"
 
 
 class Match(NamedTuple):
-    """The benchmark question that a training question copies."""
+    """A training question and the benchmark question that it copies, by their positions."""
 
+    row: int
     position: int
     rule: str
     similarity: float
@@ -67,10 +68,10 @@ class Exam:
         self.questions = questions
         self.similarity = similarity
         self.processes = processes
-        self.origins: dict[tuple[str, str], int] = {}
+        self.origins: dict[tuple[str, str], list[int]] = {}
         for position, key in enumerate(origin_keys(questions, origins or {})):
             if key:
-                self.origins.setdefault(key, position)
+                self.origins.setdefault(key, []).append(position)
         self._asked = asked(questions)
         self._rarity = Rarity(pool)
         self._surprise = [self._rarity.of(question.stem.split()) for question in self._asked]
@@ -91,41 +92,52 @@ class Exam:
             origins: see `origin_keys`.
 
         Returns:
-            Row position -> the benchmark question it copies best.
+            Row position -> the benchmark question it copies best: the most similar one, of those the first.
         """
+        found: dict[int, Match] = {}
+        for match in self.matches(mode, questions, folded, origins):
+            known = found.get(match.row)
+            if known is None or (match.similarity, -match.position) > (known.similarity, -known.position):
+                found[match.row] = match
+        return found
+
+    def matches(
+        self,
+        mode: str,
+        questions: pd.DataFrame,
+        folded: Sequence[Asked] | None = None,
+        origins: Mapping[str, str] | None = None,
+    ) -> Iterator[Match]:
+        """Every copy of every benchmark question, once for each test that finds it; for the arguments see `find`."""
         if not len(self.questions) or not len(questions):
-            return {}
+            return
         if mode == "paper":
-            return self._paper(questions)
-        found = _Best()
+            yield from self._paper(questions)
+            return
         theirs = folded or asked(questions)
         for row, key in enumerate(origin_keys(questions, origins or {})):
-            if key in self.origins:
-                position = self.origins[key]
-                found.add(row, Match(position, "origin", fuzz.ratio(self._asked[position].stem, theirs[row].stem)))
-        self._find_equal(theirs, found)
+            for position in self.origins.get(key, ()):
+                yield Match(row, position, "origin", fuzz.ratio(self._asked[position].stem, theirs[row].stem))
+        yield from self._find_equal(theirs)
         if self.similarity < EXACT:
-            self._find_contained(theirs, found)
-            self._find_similar(theirs, found)
-        return found.matches
+            yield from self._find_contained(theirs)
+            yield from self._find_similar(theirs)
 
-    def _paper(self, questions: pd.DataFrame) -> dict[int, Match]:
+    def _paper(self, questions: pd.DataFrame) -> Iterator[Match]:
         """The paper's comparison: a question with its options against the bare benchmark question."""
         prompts = [render(row, _PROMPT) for row in questions.to_dict("records")]
-        found = _Best()
         bare = self.questions["stem"].tolist()
         for i, j, score in zip(*similar_pairs(prompts, bare, self.similarity, self.processes), strict=True):
-            found.add(int(i), Match(int(j), "ratio of the prompt", float(score)))
-        return found.matches
+            yield Match(int(i), int(j), "ratio of the prompt", float(score))
 
-    def _find_equal(self, theirs: Sequence[Asked], found: _Best) -> None:
+    def _find_equal(self, theirs: Sequence[Asked]) -> Iterator[Match]:
         places: dict[str, list[int]] = {}
         for position, question in enumerate(self._asked):
             places.setdefault(question.joined[0], []).append(position)
         for row, question in enumerate(theirs):
             for position in places.get(question.joined[0], ()):
                 if self._is_same_text(position, question):
-                    found.add(row, Match(position, "same text", float(EXACT)))
+                    yield Match(row, position, "same text", float(EXACT))
 
     def _is_same_text(self, position: int, other: Asked) -> bool:
         exam = self._asked[position]
@@ -137,7 +149,7 @@ class Exam:
     def _is_recognisable(self, position: int) -> bool:
         return self._surprise[position] + self._rarity.of(self._asked[position].answer.split()) >= RECOGNISABLE
 
-    def _find_contained(self, theirs: Sequence[Asked], found: _Best) -> None:
+    def _find_contained(self, theirs: Sequence[Asked]) -> Iterator[Match]:
         """Copies by the words and word pairs they hold."""
         units, owners, tests = [], [], []
         for position, exam in enumerate(self._asked):
@@ -155,7 +167,7 @@ class Exam:
             rule = tests[unit](owners[unit], theirs[row])
             if rule:
                 exam = self._asked[owners[unit]]
-                found.add(row, Match(owners[unit], rule, fuzz.ratio(exam.stem, theirs[row].stem)))
+                yield Match(row, owners[unit], rule, fuzz.ratio(exam.stem, theirs[row].stem))
         log.info("%d pairs share half of their words, and were judged", judged)
 
     def _judge_context(self, position: int, other: Asked) -> str | None:
@@ -203,7 +215,7 @@ class Exam:
         stem = other.stem.split()
         return self._rarity.of(word for word in stem if word not in exam.words) / self._rarity.of(stem)
 
-    def _find_similar(self, theirs: Sequence[Asked], found: _Best) -> None:
+    def _find_similar(self, theirs: Sequence[Asked]) -> Iterator[Match]:
         """Copies by the characters of their stems; short stems need the answer or the options to agree as well."""
         places = [position for position in range(len(self._asked)) if self._is_recognisable(position)]
         stems, other_stems = [self._asked[position].stem for position in places], [question.stem for question in theirs]
@@ -212,7 +224,7 @@ class Exam:
             if len(exam.stem.split()) >= LONG_WORDS or (
                 exam.answer == other.answer and _share(map(other.holds, exam.options)) >= HALF
             ):
-                found.add(int(row), Match(places[place], "ratio", float(score)))
+                yield Match(int(row), places[place], "ratio", float(score))
 
 
 def origin_keys(questions: pd.DataFrame, origins: Mapping[str, str]) -> list[tuple[str, str] | None]:
@@ -224,19 +236,6 @@ def origin_keys(questions: pd.DataFrame, origins: Mapping[str, str]) -> list[tup
     """
     rows = zip(questions["source"], questions["origin_id"], strict=True)
     return [(origins[source], origin_id) if source in origins else None for source, origin_id in rows]
-
-
-class _Best:
-    """Of several matches of a row, the most similar; of those, the first by rule and position."""
-
-    def __init__(self) -> None:
-        self.matches: dict[int, Match] = {}
-
-    def add(self, row: int, match: Match) -> None:
-        """Note a match."""
-        known = self.matches.get(row)
-        if known is None or (match.similarity, -match.position) > (known.similarity, -known.position):
-            self.matches[row] = match
 
 
 def _share(flags: Iterable[bool]) -> float:
