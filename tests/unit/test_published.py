@@ -1,0 +1,111 @@
+"""Published numbers beside the study's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from statsmodels.stats.proportion import confint_proportions_2indep
+
+from m1flow.published import BEST, COLUMNS, FIXED, NO_BUDGET, compare, names_in, read_published
+from m1flow.statistics import MACRO, wilson
+from m1flow.storage import M1FlowError
+
+PAPER = Path(__file__).resolve().parents[2] / "config" / "published" / "m1.csv"
+HEADER = "published_as,benchmark,budget,selection,n,accuracy,place\n"
+
+
+def measured(*cells) -> pd.DataFrame:
+    """Accuracy rows of (model, benchmark, budget, correct, n)."""
+    rows = [(m, b, t, n, k / n, *wilson(k, n)) for m, b, t, k, n in cells]
+    return pd.DataFrame(rows, columns="model benchmark budget n accuracy ci_low ci_high".split())
+
+
+ORACLE = measured(("a", "medqa", 512, 750, 1000)).assign(way="oracle")
+
+
+def published(*rows) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns="published_as benchmark budget selection n accuracy place".split())
+
+
+def test_the_papers_file_is_sound():
+    table = read_published(PAPER)
+    assert len(table) == 3 * 10 * 7 + 11 * 11 + 6
+    fixed = table[(table["selection"] == FIXED) & (table["benchmark"] != MACRO)]
+    assert fixed.groupby("published_as").size().tolist() == [70, 70, 70]
+    best = table[table["selection"] == BEST].set_index(["published_as", "benchmark"])["accuracy"]
+    largest = fixed.groupby(["published_as", "benchmark"])["accuracy"].max()
+    apart = (best.drop(MACRO, level=1) - largest).abs()
+    assert apart.median() < 0.001, "the main table is the best of seven budgets"
+
+
+def test_the_papers_averages_are_those_of_its_benchmarks():
+    table = read_published(PAPER)
+    table = table[table["selection"].isin([BEST, NO_BUDGET])]
+    macro = table[table["benchmark"] == MACRO].set_index("published_as")["accuracy"]
+    means = table[table["benchmark"] != MACRO].groupby("published_as")["accuracy"].mean()
+    assert (macro - means[macro.index]).abs().max() < 0.0011
+
+
+def test_numbers_are_set_against_what_was_measured_alike():
+    theirs = published(
+        ("A", "medqa", 128, FIXED, 1273, 0.60, "figure"),
+        ("A", "medqa", 999, FIXED, 1273, 0.61, "figure"),
+        ("A", "medqa", None, BEST, 1273, 0.70, "table"),
+        ("B", "medqa", None, NO_BUDGET, 1273, 0.50, "table"),
+        ("other", "medqa", None, NO_BUDGET, 1273, 0.50, "table"),
+    )
+    ours = measured(("a", "medqa", 128, 620, 1000), ("a", "medqa", 512, 750, 1000), ("b", "medqa", 0, 480, 1000))
+    table = compare(theirs, {"a": "A", "b": "B"}, ours, ORACLE)
+    assert list(table.columns) == COLUMNS
+    shown = table[["model", "budget", "selection", "published", "accuracy"]].values.tolist()
+    assert shown == [["a", 128, FIXED, 0.6, 0.62], ["a", 512, BEST, 0.7, 0.75], ["b", 0, NO_BUDGET, 0.5, 0.48]]
+
+
+def test_the_interval_of_a_difference_is_newcombes():
+    table = compare(
+        published(("A", "medqa", 128, FIXED, 1273, 700 / 1273, "")),
+        {"a": "A"},
+        measured(("a", "medqa", 128, 620, 1000)),
+        ORACLE,
+    )
+    low, high = confint_proportions_2indep(620, 1000, 700, 1273, method="newcomb", compare="diff")
+    row = table.iloc[0]
+    assert (row["diff_low"], row["diff_high"]) == pytest.approx((low, high), abs=1e-9)
+
+
+def test_a_number_without_its_questions_is_taken_to_be_as_uncertain_as_ours():
+    ours = measured(("a", MACRO, 2048, 500, 1000))
+    row = compare(published(("1K", MACRO, 2048, FIXED, None, 0.5, "")), {"a": "1K"}, ours, ORACLE).iloc[0]
+    half = ours["ci_high"].iloc[0] - 0.5
+    assert row["diff_high"] == pytest.approx(2**0.5 * half) and row["diff_low"] == pytest.approx(-(2**0.5) * half)
+
+
+def test_a_study_with_nothing_alike_gives_an_empty_table():
+    theirs = published(("A", "medqa", 128, FIXED, 1273, 0.60, ""))
+    table = compare(theirs, {"a": "A"}, measured(("a", "nejm", 128, 6, 10)), ORACLE.iloc[:0])
+    assert list(table.columns) == COLUMNS and not len(table)
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("a,b\n", "column 'published_as' is missing"),
+        (HEADER + "A,medqa,128,fixed budget,10,61.5,x\n", "line 2: accuracy must be from 0 to 1"),
+        (HEADER + "A,medqa,,fixed budget,10,0.6,x\n", "line 2: .*fixed budget a number"),
+        (HEADER + "A,medqa,,no budget,10,0.6,x\nA,medqa,8,mine,10,0.6,x\n", "line 3: .*selection one of"),
+        (None, "not a readable CSV file"),
+    ],
+)
+def test_a_broken_file_is_named(tmp_path, text, complaint):
+    path = tmp_path / "p.csv"
+    if text is not None:
+        path.write_text(text, encoding="utf-8")
+    with pytest.raises(M1FlowError, match=complaint) as caught:
+        read_published(path)
+    assert str(path) in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_names_stay_as_in_the_file():
+    assert "Qwen2.5-7B-Instruct (CoT)" in names_in(PAPER) and "1K hard+domain" in names_in(PAPER)

@@ -1,0 +1,125 @@
+"""Beside a paper's numbers: the study's accuracies next to published ones, and how far apart they are.
+
+Published numbers come from a CSV file (by default config/published/m1.csv, the m1 paper's) with the columns
+    published_as: the name that a model's ``published`` key refers to;
+    benchmark: as the study calls it, or `statistics.MACRO` for the mean over benchmarks;
+    budget: thinking tokens; empty where the number is of no single budget;
+    selection: how the number was chosen, one of SELECTIONS;
+    n: questions, empty where unknown;
+    accuracy: from 0 to 1;
+    place: where in the paper it stands.
+
+A number is set against what was measured in the same way: one of a fixed budget against the same budget here, the best
+of several budgets, chosen on the test questions, against this study's oracle budget, and one without a budget against
+the model's only or largest budget. The interval of a difference takes both numbers as independent (Newcombe 1998,
+Stat. Med. 17:873, method 10), since a paper doesn't publish its answers: with the same questions on both sides it is
+wider than a paired one would be.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from m1flow.errors import M1FlowError
+from m1flow.statistics import unpaired_interval, wilson
+
+FIXED, BEST, NO_BUDGET = "fixed budget", "best of seven budgets", "no budget"
+SELECTIONS = (FIXED, BEST, NO_BUDGET)
+COLUMNS = (
+    "model benchmark budget published_as selection published published_n accuracy ci_low ci_high n difference diff_low "
+    "diff_high place"
+).split()
+_FILE_COLUMNS = "published_as benchmark budget selection n accuracy place".split()
+
+
+def names_in(path: Path | str) -> list[str]:
+    """What models can be published as, in the order of the file.
+
+    Raises:
+        M1FlowError: the file can't be read, or lacks a column.
+    """
+    try:
+        with Path(path).open(encoding="utf-8", newline="") as lines:
+            rows = csv.DictReader(lines)
+            missing = [name for name in _FILE_COLUMNS if name not in (rows.fieldnames or ())]
+            if missing:
+                raise M1FlowError(f"{path}: column {missing[0]!r} is missing; the header is {','.join(_FILE_COLUMNS)}")
+            return list(dict.fromkeys(row["published_as"] for row in rows))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise M1FlowError(f"{path}: not a readable CSV file ({error}); correct the key published") from None
+
+
+def read_published(path: Path) -> pd.DataFrame:
+    """Published numbers; budget and n are NaN where they are not known.
+
+    Raises:
+        M1FlowError: the file can't be read, or a row isn't as the module says.
+    """
+    names_in(path)
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)[_FILE_COLUMNS]
+    for column in ("budget", "n", "accuracy"):
+        table[column] = pd.to_numeric(table[column].replace("", np.nan), errors="coerce")
+    wrong = ~table["accuracy"].between(0, 1) | ~table["selection"].isin(SELECTIONS)
+    wrong |= table["budget"].isna() & (table["selection"] == FIXED)
+    if wrong.any():
+        line = int(np.flatnonzero(wrong)[0]) + 2
+        raise M1FlowError(
+            f"{path}: line {line}: accuracy must be from 0 to 1, selection one of {', '.join(SELECTIONS)}, and a fixed "
+            "budget a number; correct the line"
+        )
+    return table
+
+
+def compare(
+    published: pd.DataFrame, published_as: Mapping[str, str], accuracy: pd.DataFrame, choices: pd.DataFrame
+) -> pd.DataFrame:
+    """Each published number beside the study's, where the study measured the like.
+
+    Args:
+        published: as `read_published` returns it.
+        published_as: model to the name it is published as.
+        accuracy: model, benchmark, budget, n, accuracy, ci_low, ci_high of every budget without extensions; macro
+            averages are under `statistics.MACRO`.
+        choices: the table budget_choice, for the oracle budget.
+
+    Returns:
+        COLUMNS, sorted by model, benchmark and budget; budget is this study's.
+    """
+    models = pd.DataFrame(published_as.items(), columns=["model", "published_as"])
+    theirs = models.merge(published.rename(columns={"accuracy": "published", "n": "published_n"}), on="published_as")
+    ours = ["model", "benchmark", "budget", "n", "accuracy", "ci_low", "ci_high"]
+    accuracy = accuracy[ours]
+    largest = accuracy[accuracy["budget"] == accuracy.groupby(["model", "benchmark"])["budget"].transform("max")]
+    parts = [
+        theirs[theirs["selection"] == FIXED].merge(accuracy, on=["model", "benchmark", "budget"]),
+        _at_another(theirs, BEST, choices.loc[choices["way"] == "oracle", ours]),
+        _at_another(theirs, NO_BUDGET, largest),
+    ]
+    table = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
+    return _with_difference(table)[COLUMNS].sort_values(COLUMNS[:4], ignore_index=True)
+
+
+def _at_another(theirs: pd.DataFrame, selection: str, ours: pd.DataFrame) -> pd.DataFrame:
+    return theirs[theirs["selection"] == selection].drop(columns="budget").merge(ours, on=["model", "benchmark"])
+
+
+def _with_difference(table: pd.DataFrame) -> pd.DataFrame:
+    """Newcombe's interval of ours minus theirs; theirs is Wilson's, or as wide as ours where its n isn't known."""
+    theirs = table["published"].astype(float)
+    intervals = [_interval(p, n) for p, n in zip(theirs, table["published_n"], strict=True)]
+    low, high = np.array(intervals, dtype=float).reshape(-1, 2).T
+    # Where a published interval isn't known it is as wide as ours.
+    low = np.where(np.isnan(low), theirs - (table["accuracy"] - table["ci_low"]), low)
+    high = np.where(np.isnan(high), theirs + (table["ci_high"] - table["accuracy"]), high)
+    ours = table["accuracy"], table["ci_low"], table["ci_high"]
+    diff_low, diff_high = unpaired_interval(*ours, theirs, low, high)
+    return table.assign(difference=table["accuracy"] - theirs, diff_low=diff_low, diff_high=diff_high)
+
+
+def _interval(accuracy: float, n: float) -> tuple[float, float]:
+    return (np.nan, np.nan) if pd.isna(n) else wilson(accuracy * n, n)
