@@ -16,7 +16,7 @@ rule attempt:
     benchmark:
         "<logs>/attempt/{solver}.tsv"
     conda:
-        "../envs/generate.yaml"
+        MODEL_ENV
     threads: STUDY.engine["threads"]
     resources:
         mem_mb=lambda wildcards, attempt: memory_for(STUDY.solvers[wildcards.solver]) * attempt,
@@ -29,12 +29,13 @@ rule attempt:
         prompts=prompts_to("solve"),
         seed=STUDY.seed,
         said_by=lambda wildcards: said_by(STUDY.solvers[wildcards.solver]),
+        key=lambda wildcards, threads: with_key(STUDY.solvers[wildcards.solver]),
         serving=lambda wildcards, threads: serving(STUDY.solvers[wildcards.solver]),
         journal=lambda wildcards: journal_of(STUDY.solvers[wildcards.solver], f"attempts/{wildcards.solver}"),
     message:
         "attempt the pool with the solver {wildcards.solver}"
     shell:
-        "python workflow/scripts/attempt.py"
+        "{params.key}python workflow/scripts/attempt.py"
         " --name {wildcards.solver}"
         " --spec {params.spec:q}"
         " --questions {input.pool}"

@@ -20,8 +20,8 @@ rule write_corpus:
     conda:
         "../envs/data.yaml"
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=lambda wildcards, attempt: 30 * attempt,
     params:
         spec=lambda wildcards: STUDY.flag("bases", wildcards.base, "corpus"),
         formulary=setting("formulary"),
@@ -57,8 +57,8 @@ rule train_base:
         "../envs/train.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
-        runtime=60,
+        mem_mb=lambda wildcards, attempt: 3000 * attempt,
+        runtime=lambda wildcards, attempt: 60 * attempt,
     params:
         spec=lambda wildcards: STUDY.flag("bases", wildcards.base),
         formats=setting("formats"),
@@ -93,9 +93,9 @@ rule import_base:
     conda:
         "../envs/train.yaml"
     resources:
-        mem_mb=1000,
-        runtime=30,
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        runtime=lambda wildcards, attempt: 30 * attempt,
     message:
         "import the base {wildcards.base}"
     shell:
-        "python workflow/scripts/import_base.py" " --folder {input.folder}" " --out {output}" " > {log} 2>&1"
+        "python workflow/scripts/import_base.py" " --folder {input.folder:q}" " --out {output}" " > {log} 2>&1"

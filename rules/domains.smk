@@ -17,7 +17,7 @@ rule assign_domains:
     benchmark:
         "<logs>/assign_domains.tsv"
     conda:
-        "../envs/generate.yaml"
+        MODEL_ENV
     threads: STUDY.engine["threads"]
     resources:
         mem_mb=lambda wildcards, attempt: memory_for(STUDY.domains) * attempt,
@@ -30,12 +30,13 @@ rule assign_domains:
         prompts=prompts_to("domain"),
         seed=STUDY.seed,
         said_by=lambda wildcards: said_by(STUDY.domains),
+        key=lambda wildcards, threads: with_key(STUDY.domains),
         serving=lambda wildcards, threads: serving(STUDY.domains),
         journal=lambda wildcards: journal_of(STUDY.domains, "domains"),
     message:
         "assign domains to the questions with verified traces"
     shell:
-        "python workflow/scripts/assign_domains.py"
+        "{params.key}python workflow/scripts/assign_domains.py"
         " --spec {params.spec:q}"
         " --questions {input.pool}"
         " --traces {input.traces}"

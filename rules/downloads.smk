@@ -22,7 +22,7 @@ rule download:
     conda:
         "../envs/data.yaml"
     resources:
-        mem_mb=1000,
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
         runtime=lambda wildcards, attempt: 720 * attempt,
     params:
         kind=lambda wildcards: "model" if wildcards.section == "bases" else "dataset",
@@ -33,7 +33,7 @@ rule download:
     message:
         "download {wildcards.section}/{wildcards.name} from the hub"
     shell:
-        "python workflow/scripts/download.py"
+        "export HF_TOKEN; python workflow/scripts/download.py"
         " --key {wildcards.section}.{wildcards.name}"
         " --kind {params.kind}"
         " --spec {params.spec:q}"

@@ -3,6 +3,23 @@
 import os
 from shlex import quote
 
+# Where models run: vllm has one build for NVIDIA GPUs and another for CPUs.
+MODEL_ENV = "../envs/generate-gpu.yaml" if STUDY.engine["gpus"] else "../envs/generate.yaml"
+
+
+# Keys in the environment of a run are the jobs' that use them, by `with_key`, and no other's.
+WITHHELD = sorted({"HF_TOKEN", *(e["key_variable"] for e in STUDY.endpoints.values() if "key_variable" in e)})
+shell.prefix(f"set -euo pipefail; export -n {' '.join(WITHHELD)}; ")
+
+
+def with_key(entry):
+    """The beginning of a command that gets the key of an entry's endpoint; nothing where there is none.
+
+    For `params:` in a function that takes ``threads`` as well, as `serving`.
+    """
+    variable = STUDY.endpoints[entry["endpoint"]].get("key_variable") if "endpoint" in entry else None
+    return f"export {variable}; " if variable else ""
+
 
 def model_of(entry):
     """The model folder of an entry that names weights; nothing for an endpoint, recordings and the formulary."""
@@ -39,6 +56,7 @@ def said_by(entry):
 def missing_key(jobs):
     """What is wrong where one of these jobs asks an endpoint and the key isn't there; found before hours of other work."""
     asking = {"attempt": STUDY.solvers, "teach": STUDY.teachers, "assign_domains": {"": STUDY.domains}}
+    asking["judge_answers"] = {"": STUDY.judge}
     for job in jobs:
         name = "".join(job.wildcards_dict.values())
         endpoint = asking.get(job.rule.name, {}).get(name, {}).get("endpoint")
@@ -63,6 +81,7 @@ def memory_for(entry):
     return 4000 + 32000 * gpus_for(entry)
 
 
-def sweep_settings(wildcards):
-    """What of the sweep's settings decides its rows; how many jobs share it doesn't."""
-    return as_flag({key: value for key, value in STUDY.sweep.items() if key != "shards"})
+def asked_as(wildcards):
+    """What of a model's entry decides its rows, besides its sweep."""
+    entry = STUDY.models[wildcards.model]
+    return as_flag({key: value for key, value in entry.items() if key != "sweep"})

@@ -17,7 +17,7 @@ rule teach:
     benchmark:
         "<logs>/teach/{teacher}.tsv"
     conda:
-        "../envs/generate.yaml"
+        MODEL_ENV
     threads: STUDY.engine["threads"]
     resources:
         mem_mb=lambda wildcards, attempt: memory_for(STUDY.teachers[wildcards.teacher]) * attempt,
@@ -31,12 +31,13 @@ rule teach:
         prompts=prompts_to("teach"),
         seed=STUDY.seed,
         said_by=lambda wildcards: said_by(STUDY.teachers[wildcards.teacher]),
+        key=lambda wildcards, threads: with_key(STUDY.teachers[wildcards.teacher]),
         serving=lambda wildcards, threads: serving(STUDY.teachers[wildcards.teacher]),
         journal=lambda wildcards: journal_of(STUDY.teachers[wildcards.teacher], f"traces/{wildcards.teacher}"),
     message:
         "write and verify traces with the teacher {wildcards.teacher}"
     shell:
-        "python workflow/scripts/teach.py"
+        "{params.key}python workflow/scripts/teach.py"
         " --name {wildcards.teacher}"
         " --spec {params.spec:q}"
         " --questions {input.pool}"

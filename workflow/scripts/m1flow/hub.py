@@ -17,7 +17,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from m1flow.errors import M1FlowError
@@ -70,7 +70,11 @@ class Repository:
             lambda: list(self._api.list_repo_tree(self.hub, recursive=True, revision=commit, repo_type=self.kind)),
             commit,
         )
-        return {entry.path: entry for entry in listing if hasattr(entry, "blob_id")}
+        files = {entry.path: entry for entry in listing if hasattr(entry, "blob_id")}
+        for name in files:
+            if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts or "\\" in name:
+                raise self._problem(f"{self.hub} lists the file {name!r}, which lies outside of it; use another")
+        return files
 
     def fetch(self, file: Any, commit: str) -> Path:
         """A file's path in the cache, downloaded if need be; its hash is the one that the hub lists.

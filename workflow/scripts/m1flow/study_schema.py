@@ -8,6 +8,7 @@ import difflib
 import functools
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -57,9 +58,17 @@ def _is_integer(_: Any, value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)  # JSON Schema takes 1.0 for one, argparse doesn't
 
 
+def _pattern(_: Any, pattern: str, instance: Any, __: dict) -> Any:
+    """The ``pattern`` keyword; but Python's $ is also before a last line end, which no name may have."""
+    if isinstance(instance, str) and (
+        not re.search(pattern, instance) or (pattern.endswith("$") and instance.endswith("\n"))
+    ):
+        yield jsonschema.ValidationError(f"{instance!r} does not match {pattern!r}")
+
+
 _FillingValidator = jsonschema.validators.extend(
     jsonschema.Draft202012Validator,
-    {"properties": _fill_defaults},
+    {"properties": _fill_defaults, "pattern": _pattern},
     type_checker=jsonschema.Draft202012Validator.TYPE_CHECKER.redefine_many(
         {"number": _is_number, "integer": _is_integer}
     ),

@@ -1,0 +1,32 @@
+"""Text from questions, models and files, made fit to be shown: nothing in it can hide or reorder what stands around."""
+
+from __future__ import annotations
+
+import re
+
+LONGEST = 4000
+"""Characters shown of any text but a trace; a page with all of every text would not open."""
+
+_HIDING = re.compile(
+    "["
+    "\x00-\x08\x0b-\x1f\x7f-\x9f"  # controls, but for tab and line feed
+    "\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"  # directions, and what has no width
+    "\U000e0000-\U000e007f"  # tags: letters that nobody sees
+    "]"
+)
+
+
+def clean(text: object, longest: int = LONGEST) -> str:
+    """Text fit to show, bounded in length."""
+    text = str(text)
+    return visible(text[:longest]) + (f" … [{len(text) - longest:,} more characters]" if len(text) > longest else "")
+
+
+def visible(text: str) -> str:
+    """Characters that hide or reorder others by their names, so that they do nothing; half characters as ``?``."""
+    return _HIDING.sub(lambda match: f"⟨U+{ord(match[0]):04X}⟩", text.encode("utf-8", "replace").decode("utf-8"))
+
+
+def in_line(text: str) -> str:
+    """The same in one line: for messages."""
+    return visible(text).replace("\n", "⟨U+000A⟩").replace("\t", "⟨U+0009⟩")
