@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -80,6 +82,35 @@ class Project:
                 assert time.monotonic() < deadline, "the moment to kill never came"
                 time.sleep(0.02)
         return False
+
+    def during(self, ready, act, *arguments: str, before: tuple[str, ...] = (), timeout: float = 600):
+        """Start a run, ``act(process)`` once ``ready(process)``, and wait for its end; fails where it ended before."""
+        with tempfile.TemporaryFile("w+") as log:
+            process = subprocess.Popen(
+                [*before, *self._command(arguments)],
+                cwd=self.folder,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=self._environment(),
+                start_new_session=True,
+            )
+            try:
+                deadline = time.monotonic() + timeout
+                while process.poll() is None and not ready(process):
+                    assert time.monotonic() < deadline, "the moment to act never came"
+                    time.sleep(0.02)
+                ended = process.returncode is not None
+                if not ended:
+                    act(process)
+                process.wait(timeout)
+            finally:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+            log.seek(0)
+            said = log.read()
+        assert not ended, said
+        return subprocess.CompletedProcess(process.args, process.returncode, said)
 
     def _command(self, arguments: tuple[str, ...]) -> list[str]:
         return [sys.executable, "-m", "snakemake", "--cores", "2", *arguments]

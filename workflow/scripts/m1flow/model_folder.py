@@ -17,6 +17,7 @@ from m1flow.errors import M1FlowError
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt")
 _TOKENIZER_FILES = ("*token*.json", "*.model", "vocab.*", "merges.txt", "chat_template*")
 _IDENTITY = ("*.safetensors", "*.index.json", "config.json", *_TOKENIZER_FILES)
+_CHECKSUMS = Path("m1flow") / "checksums.json"
 _REMEMBER_FROM = 64 << 20  # bytes; smaller files are hashed each time
 _HEADER_LIMIT = 100 << 20  # bytes; the format's own limit
 
@@ -43,8 +44,10 @@ def atomic_folder(path: Path | str) -> Iterator[Path]:
             path.rename(old)
         partial.rename(path)
         storage.fsync(path.parent)
-    except BaseException:
+    except BaseException as error:
         shutil.rmtree(partial, ignore_errors=True)
+        if isinstance(error, OSError) and error.errno and not error.filename:
+            raise OSError(error.errno, os.strerror(error.errno), str(path)) from error  # a full disk: write names none
         raise
     shutil.rmtree(old, ignore_errors=True)
 
@@ -69,6 +72,8 @@ def check_model_folder(folder: Path | str) -> Path:
     index = folder / "model.safetensors.index.json"
     if index.is_file():
         listed = set(storage.read_json(index).get("weight_map", {}).values())
+        if outside := next((name for name in listed if Path(name).name != name), None):
+            raise M1FlowError(f"{index}: {outside!r} is no file of this folder; make or download the model again")
         shards = sorted(folder / name for name in listed)
     if not shards:
         raise M1FlowError(
@@ -78,6 +83,9 @@ def check_model_folder(folder: Path | str) -> Path:
         _check_weights(folder, shard)
     if not any((folder / name).is_file() for name in _TOKENIZERS):
         raise M1FlowError(f"{folder}: tokenizer.json is missing; save the model's tokenizer into the folder")
+    settings = folder / "tokenizer_config.json"
+    if settings.is_file():
+        _check_no_code(settings, storage.read_json(settings))
     return folder
 
 
@@ -85,10 +93,29 @@ def model_id(folder: Path | str, dtype: str = "float32") -> str:
     """What a model generates with: a hash of its weights, tokenizer and configuration, and the dtype it runs in.
 
     Files of 64 MB and more are hashed once: their hash is remembered in the user's cache folder by path, size and time.
+
+    Raises:
+        M1FlowError: the folder isn't whole, or its weights aren't those that `seal` saw.
     """
     folder = check_model_folder(folder)
     members = sorted({path for pattern in _IDENTITY for path in folder.glob(pattern) if path.is_file()})
-    return storage.fingerprint([[path.name, _file_hash(path)] for path in members] + [dtype])
+    hashes = {path.name: _file_hash(path) for path in members}
+    sealed = storage.read_json(folder / _CHECKSUMS) if (folder / _CHECKSUMS).is_file() else {}
+    for name in sorted(sealed.keys() & hashes.keys()):
+        if sealed[name] != hashes[name]:
+            raise M1FlowError(
+                f"{folder / name}: not as it was written; delete the folder and rerun, or, where you changed it, "
+                f"delete {folder / _CHECKSUMS}"
+            )
+    return storage.fingerprint([[name, hashes[name]] for name in hashes] + [dtype])
+
+
+def seal(folder: Path | str) -> None:
+    """Write down the hashes of a model's weights, so that `model_id` sees if one changes: a flipped bit is no error."""
+    folder = Path(folder)
+    storage.write_json(
+        folder / _CHECKSUMS, {path.name: storage.fingerprint_path(path) for path in folder.glob("*.safetensors")}
+    )
 
 
 def copy_tokenizer(source: Path | str, target: Path) -> None:
@@ -120,7 +147,17 @@ def _read_config(folder: Path) -> dict:
     config = storage.read_json(path)
     if not isinstance(config, dict) or "model_type" not in config:
         raise M1FlowError(f"{path}: model_type is missing; this is no Hugging Face model; make or download it again")
+    _check_no_code(path, config)
     return config
+
+
+def _check_no_code(path: Path, config: Any) -> None:
+    """Refuse what asks for code of its own: run, it could do anything; passed over, it isn't the model."""
+    if isinstance(config, dict) and "auto_map" in config:
+        raise M1FlowError(
+            f"{path}: auto_map asks for code of the model's own, which is never run; use a model that transformers "
+            "has, or remove auto_map if it has this one"
+        )
 
 
 def _check_weights(folder: Path, shard: Path) -> None:

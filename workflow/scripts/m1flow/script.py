@@ -3,30 +3,51 @@
 from __future__ import annotations
 
 import argparse
+import atexit
 import json
 import logging
 import os
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 from m1flow.errors import M1FlowError
+from m1flow.shown_text import in_line, visible
 
 
 def run(main: Callable[[], None]) -> None:
     """Run a script's ``main``: log to standard error, and end a curable problem with one line and exit status 1."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # else every fork after the first use warns
-    logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S", level=logging.INFO, stream=sys.stderr)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Visible("%(asctime)s %(message)s", datefmt="%H:%M:%S"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
     for noisy in ("httpx", "httpcore", "filelock", "urllib3"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    # The log's first block: of a disk that fills up later, the last line still finds room there.
+    logging.getLogger(__name__).info("started")
     try:
         main()
     except M1FlowError as error:
-        sys.exit(f"error: {error}")
+        _end(f"error: {error}")
     except OSError as error:
         if error.errno is None or error.filename is None:
             raise
-        sys.exit(f"error: {error.filename}: {os.strerror(error.errno)}; free the disk or mend the path, then rerun")
+        _end(f"error: {error.filename}: {os.strerror(error.errno)}; free the disk or mend the path, then rerun")
+    except KeyboardInterrupt:
+        _end("interrupted")
+
+
+def _end(message: str) -> NoReturn:
+    """Exit with the message as the log's last line, whatever libraries have to say while they end."""
+    atexit.register(os.dup2, os.open(os.devnull, os.O_WRONLY), 2)
+    sys.exit(in_line(message))
+
+
+class _Visible(logging.Formatter):
+    """Data in a message can't steer the terminal that shows the log."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return visible(super().format(record))
 
 
 def json_argument(text: str) -> Any:

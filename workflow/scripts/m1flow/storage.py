@@ -91,6 +91,15 @@ CONTRACTS: dict[str, pa.Schema] = {
         "questions": _QUESTION,
         "pool_removed": _QUESTION
         | {"reason": _text, "matched_id": _text, "matched_source": _text, "matched_text": _text, "similarity": _real},
+        "leaked": {
+            "benchmark": _text,
+            "question_id": _text,
+            "matched_id": _text,
+            "matched_source": _text,
+            "rule": _text,
+            "similarity": _real,
+            "trained_on": pa.list_(_text),
+        },
         "attempts": {
             "question_id": _text,
             "attempt": _int,
@@ -125,14 +134,32 @@ CONTRACTS: dict[str, pa.Schema] = {
         "generations": _GENERATION,
         "sweeps": _GENERATION | {"parsed_index": _int, "outcome": _text, "correct": _bool},
         "accuracy": _CELL,
+        "judged": {
+            "model": _text,
+            "benchmark": _text,
+            "question_id": _text,
+            "sample": _int,
+            "budget": _int,
+            "drawn": _bool,
+            "label": _text,
+            "outcome": _text,
+            "explanation": _text,
+            "reasoning": _text,
+            "prompt_tokens": _int,
+            "completion_tokens": _int,
+            "cost": _real,
+        },
     }.items()
 }
 """The columns that readers of each table rely on; a table may carry more."""
 
 NULLABLE = {
     *("domain", "code", "parsed_index", "answer_logprob", "option_logprobs"),
-    *("matched_id", "cost", "thinking_text"),
+    *("matched_id", "cost", "thinking_text", "label"),
 }
+_AS_PARQUET = {"compression": "zstd", "write_page_checksum": True}
+"""With checksums, a flipped bit is an error when it is read, and not another text."""
+_CHECKED = {"page_checksum_verification": True}
 _CHUNK = 1000
 """Rows written at a time where a table is too long to be held."""
 
@@ -154,8 +181,11 @@ def atomic_file(path: Path | str) -> Iterator[Path]:
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
         fsync(path.parent)
-    except BaseException:
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno and error.filename in (None, str(temporary)):
+            # A full disk: pyarrow names no file, the others one that nobody knows.
+            raise OSError(error.errno, os.strerror(error.errno), str(path)) from error
         raise
 
 
@@ -196,7 +226,7 @@ def write_table(
     table = pa.table(dict(zip([*schema.names, *extra], arrays, strict=True)))
     table = table.replace_schema_metadata({PROVENANCE_KEY: json.dumps(provenance or {}, sort_keys=True).encode()})
     with atomic_file(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd")
+        pq.write_table(table, temporary, **_AS_PARQUET)
 
 
 def write_rows(path: Path | str, rows: Iterable[dict], contract: str, *, provenance: dict | None = None) -> None:
@@ -210,7 +240,7 @@ def write_rows(path: Path | str, rows: Iterable[dict], contract: str, *, provena
     """
     schema = CONTRACTS[contract].with_metadata({PROVENANCE_KEY: json.dumps(provenance or {}, sort_keys=True).encode()})
     coming = iter(rows)
-    with atomic_file(path) as temporary, pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
+    with atomic_file(path) as temporary, pq.ParquetWriter(temporary, schema, **_AS_PARQUET) as writer:
         while chunk := list(islice(coming, _CHUNK)):
             writer.write_table(pa.Table.from_pylist(chunk, schema=schema))
 
@@ -231,7 +261,7 @@ def read_table(
     """
     wanted = columns or CONTRACTS[contract].names
     only = None if question_ids is None else [("question_id", "in", question_ids)]
-    table = _readable(path, contract, wanted, lambda: pq.read_table(path, columns=columns, filters=only))
+    table = _readable(path, contract, wanted, lambda: pq.read_table(path, columns=columns, filters=only, **_CHECKED))
     return _typed(path, contract, wanted, table).to_pandas()
 
 
@@ -242,14 +272,19 @@ def iterate_table(path: Path | str, contract: str) -> Iterator[dict]:
         M1FlowError: as `read_table`; while iterating where a later part is at fault.
     """
     names = CONTRACTS[contract].names
-    file = _readable(path, contract, names, lambda: pq.ParquetFile(path))
-    for batch in file.iter_batches(_CHUNK):
+    file = _readable(path, contract, names, lambda: pq.ParquetFile(path, **_CHECKED))
+    batches = file.iter_batches(_CHUNK)
+    while True:
+        with _named(path):
+            batch = next(batches, None)
+        if batch is None:
+            return
         yield from _typed(path, contract, names, pa.Table.from_batches([batch])).to_pylist()
 
 
 def _readable(path: Path | str, contract: str, wanted: list[str], read: Callable[[], Any]) -> Any:
     """What ``read`` gives of a Parquet file that has the columns wanted."""
-    try:
+    with _named(path):
         present = pq.read_schema(path)
         missing = [name for name in wanted if name not in present.names]
         if missing:
@@ -258,6 +293,13 @@ def _readable(path: Path | str, contract: str, wanted: list[str], read: Callable
                 "delete the file and rerun, or name the column as the contract does"
             )
         return read()
+
+
+@contextlib.contextmanager
+def _named(path: Path | str) -> Iterator[None]:
+    """Turn what can go wrong with a Parquet file into an error that names it."""
+    try:
+        yield
     except FileNotFoundError:
         raise M1FlowError(f"{path}: no such file; make it with: snakemake {path}") from None
     except (pa.ArrowInvalid, OSError) as error:

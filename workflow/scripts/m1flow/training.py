@@ -23,7 +23,7 @@ from m1flow.examples import Prepared, prepare
 from m1flow.formats import Example, Formatter, tokenizer_fingerprint
 from m1flow.launch import Place, sharded
 from m1flow.model_card import data_of, licence_of, model_card
-from m1flow.model_folder import atomic_folder, copy_tokenizer, model_id
+from m1flow.model_folder import atomic_folder, copy_tokenizer, model_id, seal
 from m1flow.packing import check_shared
 from m1flow.tokenizers import train_tokenizer
 
@@ -93,7 +93,7 @@ def train_base(
     trainer, curve = run_sft(run, trainer_arguments(run), model, tokenizer, prepared)
     trained = trainer.accelerator.unwrap_model(trainer.model)
     trained.config.use_cache = True  # the trainer turned it off, and generation would obey
-    with atomic_folder(out) as folder:
+    with _disk(out), atomic_folder(out) as folder:
         trained.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
         counts = prepared.counts | {"parameters": trained.num_parameters(), "steps": run.steps}
@@ -156,7 +156,8 @@ def fine_tune(
     check_shared(training.get("batch_size", 16), prepared.counts["examples"], arguments.world_size)
     # Trained in full, weights stay in float32 whatever the arithmetic: in bfloat16, small updates would be lost.
     model = bases.load_weights(base, precision if lora is not None else "float32", (lora or {}).get("quantize", "none"))
-    trainer, curve = run_sft(run, arguments, model, tokenizer, prepared)
+    with _disk(place.reports or out):  # a tracker's files are all that training writes without a name
+        trainer, curve = run_sft(run, arguments, model, tokenizer, prepared)
 
     from m1flow import trained
 
@@ -217,7 +218,7 @@ def _checkpoints(place: Place, settings: Mapping[str, Any], base: Path | str, pr
 
 @contextlib.contextmanager
 def _disk(out: Path | str) -> Iterator[None]:
-    """A full disk, said as it is: what writes weights raises no OSError."""
+    """A full disk, said as it is: what writes weights raises no OSError, and others one that names no file."""
     from safetensors import SafetensorError
 
     try:
@@ -225,6 +226,10 @@ def _disk(out: Path | str) -> Iterator[None]:
     except SafetensorError as error:
         reason = " ".join(str(error).split())[:160]
         raise M1FlowError(f"{out}: the model can't be written ({reason}); free the disk, then run again") from error
+    except OSError as error:
+        if error.filename or not error.errno:
+            raise
+        raise OSError(error.errno, os.strerror(error.errno), str(out)) from error
 
 
 def _write_records(folder: Path, record: dict[str, Any], curve: LossCurve, provenance: Mapping[str, Any]) -> None:
@@ -234,6 +239,7 @@ def _write_records(folder: Path, record: dict[str, Any], curve: LossCurve, prove
     storage.write_json(folder / "m1flow" / "training.json", record)
     storage.write_json(folder / "m1flow" / "provenance.json", provenance)
     (folder / "m1flow" / "loss.csv").write_text(curve.csv(), encoding="utf-8")
+    seal(folder)
     (folder / "README.md").write_text(model_card(record, curve.csv()), encoding="utf-8")
 
 

@@ -1,0 +1,130 @@
+"""A disk that fills up, a folder that can't be written: one line that names the file, and a rerun with room goes on."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from mounted import read_only, small_disk
+
+RESULTS = Path("results") / "small"
+SCRIPTS = (
+    "analyse_sweeps attempt build_pool collect_questions compare_sweeps fine_tune generate make_tables rate_difficulty "
+    "render_report score select_dataset teach tokenise_traces train_base write_corpus"
+).split()
+GENERATED = "sweeps/student/in_domain.parquet"
+ROOM = 1 << 12
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+
+
+@pytest.fixture(scope="module")
+def disk(small, tmp_path_factory):
+    """The finished small study on a disk of its own."""
+    with small_disk(tmp_path_factory.mktemp("disk"), small.folder, 96) as project:
+        yield project
+
+
+@pytest.fixture(scope="module")
+def commands(small) -> dict[str, str]:
+    """What a job of each script runs, as Snakemake prints it."""
+    printed = small.snakemake("--dry-run", "--forceall", "--printshellcmds", "--configfile", "small.yaml").stdout
+    found = re.findall(r"^Shell command: (.*workflow/scripts/(\w+)\.py .*)$", printed, re.MULTILINE)
+    return {script: command for command, script in found}
+
+
+def written_by(command: str) -> list[str]:
+    """What a command writes, its log and its journal left out."""
+    after = command[command.index(" --out") :]
+    return [path for path in re.findall(r"results/\S+", after) if not path.endswith(".log")]
+
+
+def tree(folder: Path) -> set[Path]:
+    return {path for path in folder.rglob("*") if "__pycache__" not in path.parts and path.name != ".filler"}
+
+
+@pytest.fixture
+def remove(small, disk):
+    """A function that removes a file or folder of the results; afterwards all that was removed is put back."""
+    removed = []
+
+    def removing(name: str) -> None:
+        path = disk.folder / name
+        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+        removed.append(name)
+
+    yield removing
+    disk.make_room()
+    for name in removed[:]:
+        removing(name)
+        where = small.folder / name
+        if where.exists():
+            (shutil.copytree if where.is_dir() else shutil.copy2)(where, disk.folder / name)
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_a_stage_on_a_full_disk_says_so_and_leaves_nothing_half_written(small, disk, remove, commands, script):
+    command = commands[script]
+    [log] = re.findall(r"> (\S+\.log) 2>&1", command)
+    outputs = written_by(command)
+    journals = re.findall(r"--journal (\S+)", command)
+    for name in [*outputs, *journals]:
+        remove(name)
+    before = tree(disk.folder)
+    disk.fill(but=ROOM)
+    done = disk.shell(command)
+    said = (disk.folder / log).read_text(encoding="utf-8").splitlines()
+    disk.make_room()
+    new = tree(disk.folder) - before
+    assert done.returncode == 1, (said, new)
+    assert re.fullmatch(r"error: \S*results/small/\S+: .*No space left on device.*; free the disk.*", said[-1]), said
+    assert not [path for path in new if path.name.startswith(".") or path.suffix == ".tmp"]
+    for path in (disk.folder / name for name in outputs):
+        if path.is_file():  # written while there was room: whole
+            assert path.read_bytes() == (small.folder / path.relative_to(disk.folder)).read_bytes()
+
+
+def test_a_run_whose_disk_fills_up_goes_on_once_there_is_room(small, disk):
+    target = str(RESULTS / GENERATED)
+    for folder in ("sweeps", "generations"):
+        shutil.rmtree(disk.folder / RESULTS / folder / "student")
+    journal = disk.folder / RESULTS / "journals" / "sweeps" / "student.jsonl"
+    whole = journal.read_bytes()
+    journal.write_bytes(whole[: whole.index(b"\n") + 1])
+    begun = 2 * whole.index(b"\n")
+    filled = disk.during(
+        lambda _: journal.stat().st_size > begun, lambda _: disk.fill(), target, "--configfile", "small.yaml"
+    )
+    assert filled.returncode == 1 and "No space left on device" in filled.stdout, filled.stdout
+    assert not (disk.folder / target).exists()
+    disk.make_room()
+    disk.snakemake("--unlock", "--configfile", "small.yaml")
+    disk.snakemake(target, "--configfile", "small.yaml")
+    pd.testing.assert_frame_equal(*(pd.read_parquet(one.folder / target) for one in (disk, small)))
+
+
+def test_without_room_nothing_starts(disk):
+    disk.fill(but=8 << 20)
+    done = disk.snakemake("--force", "--configfile", "small.yaml", "--", str(RESULTS / "pool.parquet"), check=False)
+    disk.make_room()
+    assert done.returncode == 1 and "Job 0:" not in done.stdout, done.stdout
+    assert re.search(
+        r"results/small: \d MB are free on this disk, 32 are the least; free some, then rerun", done.stdout
+    )
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_read_only_folder_is_named_before_any_work(small, tmp_path, there):
+    project = tmp_path / "project"
+    shutil.copytree(small.folder, project, symlinks=True)
+    target = RESULTS / "pool.parquet"
+    if not there:
+        for name in ("pool.parquet", "pool_removed.parquet", "pool.report.json"):
+            (project / RESULTS / name).unlink()
+    with read_only(project, str(RESULTS)) as mounted:
+        done = mounted.snakemake("--force", "--configfile", "small.yaml", "--", str(target), check=False)
+    assert done.returncode == 1 and "Finished" not in done.stdout and "Traceback" not in done.stdout, done.stdout
+    assert re.search("results/small/pool.parquet" if there else "results/small: can't be written to", done.stdout)

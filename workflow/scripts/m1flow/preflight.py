@@ -1,0 +1,55 @@
+"""What would stop a run later, found before any work: no room, no permission, a wrong clock."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+
+from m1flow.errors import M1FlowError
+
+_LEAST_FREE = 32 << 20
+"""Bytes; the smallest study takes about as much. What a large one needs can't be known before."""
+_AHEAD_SECONDS = 600
+"""Clocks of machines that share files differ by less."""
+_STAMP = ".snakemake_timestamp"
+"""What tells a folder's time among the outputs."""
+
+
+def check_disk(folder: Path | str) -> None:
+    """Check that a folder, or the one in which it will be made, can be written and has room.
+
+    Raises:
+        M1FlowError: it can't be written, or its disk is full.
+    """
+    place = Path(folder).absolute()
+    while not place.exists():
+        place = place.parent
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise M1FlowError(f"{folder}: can't be written to; mount it writable, or change its permissions, then rerun")
+    disk = os.statvfs(place)
+    free = disk.f_bavail * disk.f_frsize
+    if free < _LEAST_FREE:
+        raise M1FlowError(
+            f"{folder}: {free >> 20} MB are free on this disk, {_LEAST_FREE >> 20} are the least; free some, then rerun"
+        )
+
+
+def check_times(paths: Iterable[Path | str]) -> None:
+    """Check that nothing that is to be read is dated in the future, as a clock that was wrong leaves it.
+
+    Whatever is made from it would be older than it: Snakemake fails such a job once its work is done.
+
+    Raises:
+        M1FlowError: names one.
+    """
+    latest = time.time() + _AHEAD_SECONDS
+    for path in sorted(map(Path, set(paths))):
+        stamp = path / _STAMP if path.is_dir() else path
+        if stamp.exists() and (when := stamp.stat().st_mtime) > latest:
+            raise M1FlowError(
+                f"{path}: dated in the future, {datetime.fromtimestamp(when):%Y-%m-%d %H:%M}; set the clock right, "
+                f"then run: find {path.parts[0]} -newermt now -exec touch {{}} +"
+            )
