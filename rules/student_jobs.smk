@@ -33,7 +33,7 @@ def base_name_of(wildcards):
 
 def recipe_of(wildcards):
     """All of a student's settings that decide what is learnt."""
-    apart = ("resources", "push_to_hub")
+    apart = ("resources", "push_to_hub", "seed")
     return as_flag({key: value for key, value in STUDY.students[wildcards.student].items() if key not in apart})
 
 

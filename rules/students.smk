@@ -27,7 +27,7 @@ rule fine_tune:
         spec=recipe_of,
         format=lambda wildcards: STUDY.flag("formats", STUDY.students[wildcards.student]["format"]),
         base_name=base_name_of,
-        seed=STUDY.seed,
+        seed=lambda wildcards: STUDY.students[wildcards.student]["seed"],
         checkpoints=f"{RESULTS}/checkpoints/{{student}}",
         reports=f"{RESULTS}/logs/tensorboard/{{student}}",
     message:
@@ -82,14 +82,14 @@ rule push_student:
     conda:
         "../envs/train.yaml"
     resources:
-        mem_mb=2000,
-        runtime=240,
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=lambda wildcards, attempt: 240 * attempt,
     params:
         to=lambda wildcards: STUDY.students[wildcards.student]["push_to_hub"],
     message:
         "push the student {wildcards.student} to the hub"
     shell:
-        "python workflow/scripts/push_student.py"
+        "export HF_TOKEN; python workflow/scripts/push_student.py"
         " --model {input.model}"
         " --to {params.to:q}"
         " --out {output}"

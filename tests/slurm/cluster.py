@@ -1,5 +1,6 @@
 """A real SLURM cluster on this machine, of Debian's packages: two small nodes with two pretended GPUs each.
 
+Jobs in its partition ``spot`` give way to those in the others, and are requeued by SLURM where they may be.
 It runs on the loopback interface, without systemd, cgroups and accounting, and takes root. All of it lies in one
 folder, but for the link ``/etc/slurm/slurm.conf``, since jobs are run without any ``SLURM_*`` variable.
 """
@@ -23,6 +24,7 @@ NAME = "m1flowtests"
 CONFIG_LINK = Path("/etc/slurm/slurm.conf")
 NODES, CPUS, MEMORY_MB, GPUS = 2, 4, 6000, 2
 
+# A requeued job waits until its old credential has expired: 30 s here, by default 120.
 # OverMemoryKill, with a look every second, ends what uses more memory than it asked for where there are no cgroups.
 CONFIG = """\
 ClusterName={name}
@@ -31,7 +33,7 @@ SlurmctldPort={port}
 SlurmUser=root
 SlurmdUser=root
 AuthType=auth/munge
-AuthInfo=socket={folder}/munge.sock
+AuthInfo=socket={folder}/munge.sock,cred_expire=30
 CommunicationParameters=DisableIPv6{bind}
 SlurmctldPidFile={folder}/slurmctld.pid
 SlurmdPidFile={folder}/slurmd.%n.pid
@@ -57,8 +59,11 @@ KillWait=2
 MinJobAge=300
 SchedulerParameters=sched_interval=2,bf_interval=2,batch_sched_delay=0
 {nodes}
-PartitionName=cpu Nodes=ALL Default=YES DefMemPerCPU=100 MaxTime=3000 State=UP
-PartitionName=gpu Nodes=ALL DefMemPerCPU=100 MaxTime=3000 State=UP
+PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
+PartitionName=cpu Nodes=ALL Default=YES DefMemPerCPU=100 MaxTime=3000 PriorityTier=2 State=UP
+PartitionName=gpu Nodes=ALL DefMemPerCPU=100 MaxTime=3000 PriorityTier=2 State=UP
+PartitionName=spot Nodes=ALL DefMemPerCPU=100 MaxTime=3000 PriorityTier=1 State=UP
 """
 
 

@@ -21,6 +21,16 @@ rule is_cancelled:
         "test -e {rule}.tried || {{ touch {rule}.tried; sleep 300; }}"
 
 
+# Not among those of a whole run: it takes another profile.
+rule is_preempted:
+    output:
+        touch("is_preempted"),
+    resources:
+        slurm_partition="spot",
+    shell:
+        "test -e {rule}.tried || {{ touch {rule}.tried; sleep 300; }}"
+
+
 rule loses_its_node:
     output:
         touch("loses_its_node"),
@@ -28,14 +38,15 @@ rule loses_its_node:
         "test -e {rule}.tried || {{ touch {rule}.tried; sleep 300; }}"
 
 
-# Snakemake's own processes in the job take some 200 MB.
+# Its first attempt holds too much until SLURM, which looks now and then, ends it. Snakemake's own processes take some 200 MB.
 rule wants_memory:
     output:
         touch("wants_memory"),
     resources:
         mem_mb=lambda wildcards, attempt: 700 * attempt,
     shell:
-        "python -c 'import time; block = bytearray(900 << 20); time.sleep(5)'"
+        "seconds=5; test -e {rule}.tried || {{ touch {rule}.tried; seconds=300; }};"
+        " python -c 'import sys, time; block = bytearray(900 << 20); time.sleep(int(sys.argv[1]))' $seconds"
 
 
 rule wants_time:

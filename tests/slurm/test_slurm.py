@@ -33,8 +33,9 @@ SMALLER = {
     "models": {"random_student": None},
 }
 STUDY = ("--configfile", "small.yaml", "smaller.yaml")
+TIMED = {"pareto.csv"}  # holds measured seconds
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1500)]
 
 
 def smaller_project(folder: Path) -> Project:
@@ -87,8 +88,8 @@ def test_tables_are_those_of_a_local_run(local, on_cluster):
         pd.testing.assert_frame_equal(there, pd.read_parquet(path))
     tables = {path.name: path.read_text() for path in (local.folder / RESULTS / "tables").glob("*.csv")}
     assert tables["accuracy.csv"]
-    for name in tables.keys() & {"accuracy.csv", "comparisons.csv", "tokens.csv"}:
-        assert (on_cluster.folder / RESULTS / "tables" / name).read_text() == tables[name]
+    for name in tables.keys() - TIMED:
+        assert (on_cluster.folder / RESULTS / "tables" / name).read_text() == tables[name], name
 
 
 def test_nothing_was_generated_twice(on_cluster):
@@ -134,15 +135,15 @@ def faults(cluster, tmp_path_factory) -> Path:
     """A folder where jobs met their faults under the profile, and Snakemake ended well nevertheless."""
     folder = faults_folder(tmp_path_factory.mktemp("faults"))
     with snakemake_in(folder) as process:
-        wait_until(lambda: all((folder / f"{rule}.tried").exists() for rule in ("is_cancelled", "loses_its_node")), 90)
+        wait_until(lambda: all((folder / f"{rule}.tried").exists() for rule in ("is_cancelled", "loses_its_node")), 180)
         [cancelled] = of_rule(cluster, folder, "is_cancelled")
         subprocess.run(["scancel", cancelled["id"]], check=True)
         # Not before the others are done: a node takes all its jobs with it.
         others = ("fails", "is_cancelled", "wants_memory", "wants_time", "wants_a_gpu")
-        wait_until(lambda: all((folder / rule).exists() for rule in others), 150)
+        wait_until(lambda: all((folder / rule).exists() for rule in others), 300)
         [lost] = of_rule(cluster, folder, "loses_its_node")
         subprocess.run(["scontrol", "update", f"nodename={lost['node']}", "state=down", "reason=test"], check=True)
-        process.wait(timeout=150)
+        process.wait(timeout=300)
     assert process.returncode == 0, (folder / "log").read_text()
     return folder
 
@@ -176,10 +177,27 @@ def test_only_jobs_that_want_gpus_go_where_gpus_are(cluster, faults):
 def test_ctrl_c_takes_the_jobs_along(cluster, tmp_path):
     folder = faults_folder(tmp_path)
     with snakemake_in(folder, "is_cancelled") as process:
-        wait_until((folder / "is_cancelled.tried").exists, 90)
+        wait_until((folder / "is_cancelled.tried").exists, 180)
         process.send_signal(signal.SIGINT)
         process.wait(timeout=60)
     wait_until(lambda: not running(cluster, folder), 30)
+
+
+def test_a_preempted_job_is_left_to_slurm_where_the_profile_says_so(cluster, tmp_path):
+    folder = faults_folder(tmp_path)
+    profile = folder / "profiles" / "slurm" / "config.yaml"
+    documented_as = ("slurm-no-requeue: true", "slurm-requeue: true")
+    assert all(f"`{key}`" in (ROOT / "docs" / "cluster.md").read_text() for key in documented_as)
+    profile.write_text(profile.read_text().replace(*documented_as))
+    with snakemake_in(folder, "is_preempted") as process:
+        wait_until((folder / "is_preempted.tried").exists, 180)
+        [preempted] = of_rule(cluster, folder, "is_preempted")
+        other = ("--partition=cpu", f"--nodelist={preempted['node']}", "--exclusive", "--mem=0", "--output=/dev/null")
+        subprocess.run(["sbatch", *other, "--wrap=sleep 2"], check=True, cwd=tmp_path.parent)
+        process.wait(timeout=240)
+    assert process.returncode == 0, (folder / "log").read_text()
+    [job] = of_rule(cluster, folder, "is_preempted")
+    assert (job["id"], job["state"]) == (preempted["id"], "COMPLETED")
 
 
 @pytest.fixture(scope="module")

@@ -52,8 +52,14 @@ def look(tmp_path, monkeypatch):
     monkeypatch.setattr(slurm, "_check_plugins", lambda: iter(()))
     monkeypatch.setattr(slurm.time, "sleep", lambda seconds: None)
 
-    def looked(need: Need = CPU, account: str | None = None, partition: str | None = None, **answers: Answer):
-        profile = Profile(Path("p/config.yaml"), account, partition, None)
+    def looked(
+        need: Need = CPU,
+        account: str | None = None,
+        partition: str | None = None,
+        requeues: bool = False,
+        **answers: Answer,
+    ):
+        profile = Profile(Path("p/config.yaml"), account, partition, None, requeues)
         cluster = Cluster(tmp_path, **answers)
         found = list(slurm.findings(profile, [need], tmp_path, cluster))
         return [(finding.kind, finding.text) for finding in found], cluster.asked
@@ -114,6 +120,13 @@ def test_python_that_does_not_start_in_a_job_is_told_from_a_file_that_does_not_s
     assert ("ok", "a job's file shows here, from n1") in found
     [problem] = problems(found)
     assert "doesn't run in a job" in problem
+
+
+def test_a_cluster_that_preempts_is_told_of_unless_slurm_may_requeue(look):
+    config = Answer(0, "MinJobAge = 300 sec\nPreemptType             = preempt/partition_prio\n", "")
+    [note] = [text for kind, text in look(config=config)[0] if kind == "note"]
+    assert "slurm-requeue" in note
+    assert {kind for kind, _ in look(config=config, requeues=True)[0]} == {"ok"}
 
 
 def test_a_full_queue_is_no_problem(look):
@@ -179,6 +192,14 @@ def test_no_rule_asks_for_more_time_than_the_check_tests():
             int(number) for line in re.findall(r"runtime=(.*)", file.read_text()) for number in re.findall(r"\d+", line)
         ]
         assert max(minutes, default=0) <= slurm.MODEL_MINUTES, file.name
+
+
+def test_memory_and_time_of_every_rule_grow_with_the_attempt():
+    """But for a runtime that is a day at once, which such a job goes on after; a student's are its own."""
+    for file in sorted((ROOT / "rules").glob("*.smk")):
+        asked = re.findall(r"^ +(?:mem_mb|runtime)=(.+),$", file.read_text(), flags=re.MULTILINE)
+        flat = [value for value in asked if "attempt" not in value and value != str(slurm.MODEL_MINUTES)]
+        assert not flat, file.name
 
 
 def test_the_check_tests_the_memory_that_rules_ask_for():

@@ -6,14 +6,9 @@ import argparse
 import sys
 from pathlib import Path
 
-import yaml
-from snakemake.utils import update_config
-
 from m1flow.script import run
 from m1flow.slurm import Profile, findings, needs_of
-from m1flow.study import Study
-
-DEFAULT_STUDY = "config/config.yaml"
+from m1flow.study_files import DEFAULT_STUDY, read_study
 
 
 def main() -> None:
@@ -27,18 +22,6 @@ def main() -> None:
         problems += finding.kind == "problem"
     if problems:
         sys.exit(f"error: problems to mend before this cluster can run the study: {problems}")
-
-
-def read_study(files: list[Path]) -> Study:
-    """The study of some config files, laid over each other as Snakemake does it."""
-    contents = [yaml.safe_load(path.read_text(encoding="utf-8")) or {} for path in files]
-    if not any("study" in content for content in contents):
-        files = [Path(DEFAULT_STUDY), *files]
-        contents = [yaml.safe_load(files[0].read_text(encoding="utf-8")), *contents]
-    config: dict = {}
-    for content in contents:
-        update_config(config, content)
-    return Study.from_config(config, files)
 
 
 def parse_flags() -> argparse.Namespace:

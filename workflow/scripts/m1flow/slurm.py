@@ -93,6 +93,7 @@ class Profile:
     account: str | None
     partition: str | None
     partition_file: Path | None
+    requeues: bool = False
 
     @classmethod
     def read(cls, folder: Path) -> Profile:
@@ -112,7 +113,8 @@ class Profile:
         if isinstance(defaults, list):
             defaults = dict(entry.split("=", 1) for entry in defaults)
         file = content.get("slurm-partition-config")
-        return cls(path, defaults.get("slurm_account"), defaults.get("slurm_partition"), Path(file) if file else None)
+        places = (defaults.get("slurm_account"), defaults.get("slurm_partition"), Path(file) if file else None)
+        return cls(path, *places, bool(content.get("slurm-requeue")))
 
 
 def needs_of(study: Any) -> list[Need]:
@@ -150,6 +152,7 @@ def findings(profile: Profile, needs: list[Need], folder: Path, ask: Ask = ask) 
     if any(found.kind == "problem" for found in plugins):
         return
     yield _check_job_age(ask)
+    yield from _check_preemption(profile, ask)
     yield _check_account(profile, ask)
     yield _check_queue(folder, ask)
     try:
@@ -195,6 +198,14 @@ def _check_job_age(ask: Ask) -> Finding:
         cure = f"ask the administrators for {JOB_AGE_SECONDS} s, or set slurm-status-command: sacct and never scancel"
         return Finding("problem", f"{danger}; {cure}")
     return Finding("ok", f"ended jobs are listed for {said[1]} s (MinJobAge)")
+
+
+def _check_preemption(profile: Profile, ask: Ask) -> Iterator[Finding]:
+    """Snakemake takes a preempted job for SLURM's to start again, and waits for ever where it may not."""
+    said = re.search(r"^PreemptType\s*=\s*(\S+)", ask("scontrol", "show", "config").output, re.MULTILINE)
+    if said and said[1] not in ("preempt/none", "(null)") and not profile.requeues:
+        cure = f"with partitions whose jobs give way, write slurm-requeue for slurm-no-requeue in {profile.path}"
+        yield Finding("note", f"this cluster preempts jobs ({said[1]}); {cure} (docs/cluster.md)")
 
 
 def _check_account(profile: Profile, ask: Ask) -> Finding:
