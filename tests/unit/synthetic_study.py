@@ -78,9 +78,19 @@ class Study:
 
     def analyse_sweeps_flags(self) -> list[str]:
         """Flags of analyse_sweeps.py."""
-        names = "policies matched early_exit option_order calibration calibration_curves".split()
+        names = "policies matched early_exit cues option_order calibration calibration_curves".split()
         return [
             *("--sweeps", *map(str, self.sweeps), "--benchmarks", *map(str, self.benchmarks)),
+            *(flag for n in names for flag in (f"--out-{n.replace('_', '-')}", str(self.root / f"tables/{n}.csv"))),
+        ]
+
+    def compare_sweeps_flags(self, config: dict = CONFIG) -> list[str]:
+        """Flags of compare_sweeps.py; it reads what analyse_sweeps.py wrote."""
+        names = "comparisons budget_choice overthinking flips failures replicates pareto".split()
+        return [
+            *("--study-config", json.dumps(config), "--sweeps", *map(str, self.sweeps)),
+            *("--datasets", *map(str, self.datasets), "--policies", str(self.root / "tables/policies.csv")),
+            *("--tokens", str(self.root / "generations/full_1000.report.json")),
             *(flag for n in names for flag in (f"--out-{n.replace('_', '-')}", str(self.root / f"tables/{n}.csv"))),
         ]
 
@@ -92,7 +102,8 @@ class Study:
             *("--sweeps", *map(str, self.sweeps), "--benchmarks", *map(str, self.benchmarks)),
             *("--loss-curves", *(f"{name}={path}" for name, path in self.losses.items())),
             *("--traces", str(r / "traces/solver.parquet"), "--datasets", *map(str, self.datasets)),
-            *("--pool-report", str(r / "pool.report.json"), "--pool-removed", str(r / "pool_removed.parquet")),
+            *("--pool", str(r / "pool.parquet"), "--pool-report", str(r / "pool.report.json")),
+            *("--pool-removed", str(r / "pool_removed.parquet")),
             *("--set-reports", str(r / "questions/practice.report.json")),
             *(str(path.with_suffix(".report.json")) for path in self.benchmarks),
             *("--out", str(r / "report/index.html"), "--figures", str(r / "figures")),
@@ -145,7 +156,7 @@ def sweep_rows(
                         "extensions_done": extensions,
                         "thinking_tokens": tokens,
                         "natural_end": natural,
-                        "thinking_text": text + "start 5; zoltan raises by 2: 7; " * (tokens // 8),
+                        "thinking_text": text + _thinking(min(length, budget)) + "Wait, is it? " * extensions,
                         "answer_tokens": 6,
                         "answer_text": text + "x" * 9000 if hostile else f"\\boxed{{{index}}}",
                         "answer_finished": True,
@@ -159,6 +170,11 @@ def sweep_rows(
                     }
                 )
     return pd.DataFrame(rows)
+
+
+def _thinking(tokens: int) -> str:
+    """About so many tokens; a longer thought begins with a shorter one."""
+    return "start 5; zoltan raises by 2: 7; " * (tokens // 8)
 
 
 def question_rows(source: str, n: int, *, hostile: bool = False) -> pd.DataFrame:
@@ -196,7 +212,8 @@ def make_study(
             rows = sweep_rows(model, benchmark, questions, hostile=hostile, **sweep)
             write_table(study.sweeps[-1], rows, "sweeps", provenance=made)
     _write_pipeline(study, made, HOSTILE if hostile else "")
-    write_json(root / "generations/full_1000.report.json", {"decoded": 25000, "separate": 100000})
+    counts = {"decoded": 25000, "separate": 100000, "generated": 20000, "seconds": 50.0}
+    write_json(root / "generations/full_1000.report.json", counts)
     rng = np.random.default_rng(0)
     for name in ("tiny", *CONFIG["students"]):
         steps = np.arange(1, 401)

@@ -1,97 +1,39 @@
-"""Tables, figures and the page, made from a made-up study."""
+"""Tables, figures and the page, made from a made-up study; the page in a browser: test_page.py."""
 
 from __future__ import annotations
 
 import json
 import re
-import runpy
-import shutil
-import subprocess
-import sys
-from html import unescape
-from html.parser import HTMLParser
 from pathlib import Path
 
 import jinja2
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from synthetic_study import CONFIG, HOSTILE, SKILL, make_study, pool_report, sweep_rows
+from made_report import ROOT, Outline, embedded_specs, make_hostile_report, make_report, page_of, run_script
+from synthetic_study import CONFIG, SKILL, make_study, sweep_rows
 
-from m1flow import charts, findings, further_figures, pool_page, report, roster, showcase, statistics, study_tables
+from m1flow import charts, findings, further_figures, page_template, report, roster, statistics, study_tables, tables
 from m1flow.storage import CONTRACTS, M1FlowError
-
-ROOT = Path(__file__).resolve().parents[2]
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-
-
-def run_script(name: str, flags: list[str]) -> None:
-    """Run a script of the workflow in this process."""
-    before = sys.argv
-    sys.argv = [name, *flags]
-    try:
-        runpy.run_path(str(ROOT / "workflow" / "scripts" / f"{name}.py"))["main"]()
-    finally:
-        sys.argv = before
 
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
-    """A study with its tables and page."""
-    made = make_study(tmp_path_factory.mktemp("study"), questions=30)
-    run_script("make_tables", made.make_tables_flags())
-    run_script("analyse_sweeps", made.analyse_sweeps_flags())
-    run_script("render_report", made.report_flags())
-    return made
+    """A study with its tables, page and figures."""
+    return make_report(tmp_path_factory.mktemp("study"), questions=30)
 
 
 @pytest.fixture(scope="module")
 def page(study) -> str:
-    return (study.root / "report" / "index.html").read_text(encoding="utf-8")
+    return page_of(study).read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
 def hostile_page(tmp_path_factory) -> Path:
-    """The page of a study whose every text is hostile, its names included."""
-    made = make_study(
-        tmp_path_factory.mktemp("hostile"),
-        questions=12,
-        hostile=True,
-        models=("tiny", "full_200", "full_1000"),
-        samples=3,
-        permutations=3,
-        option_logprobs=True,
-    )
-    run_script("make_tables", made.make_tables_flags())
-    run_script("analyse_sweeps", made.analyse_sweeps_flags())
-    run_script("render_report", made.report_flags(CONFIG | {"description": HOSTILE, "note": HOSTILE})[:-2])
-    return made.root / "report" / "index.html"
+    return page_of(make_hostile_report(tmp_path_factory.mktemp("hostile")))
 
 
 def rows_of_model(model: str, questions: int = 200) -> pd.DataFrame:
     return sweep_rows(model, "in_domain", questions).assign(model=model, benchmark="in_domain")
-
-
-class Outline(HTMLParser):
-    """Elements, and the text outside scripts and styles."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict]] = []
-        self.text, self.inside = "", ""
-        self.feed(html)
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-        self.inside = tag
-
-    def handle_endtag(self, tag):
-        self.inside = ""
-
-    def handle_data(self, data):
-        if self.inside not in ("script", "style"):
-            self.text += data
 
 
 # Tables
@@ -109,18 +51,21 @@ def test_accuracy_table_keeps_the_contract(study):
 def test_extensions_table_compares_with_no_extension(study):
     table = pd.read_csv(study.root / "tables" / "extensions.csv")
     assert set(table["extensions"]) == {0, 1, 2, 4} and set(table["budget"]) == {56}
-    assert table.loc[table["extensions"] == 0, "right_to_wrong"].isna().all()
-    for _, line in table.groupby(["model", "benchmark"]):
+    flips = pd.read_csv(study.root / "tables" / "flips.csv")
+    forced = flips[flips["along"] == "extensions"].rename(columns={"after": "extensions"})
+    key = ["model", "benchmark", "extensions"]
+    for (model, benchmark), line in table.groupby(["model", "benchmark"]):
         start = line.loc[line["extensions"] == 0, "correct"].item()
-        assert (start + line["wrong_to_right"] - line["right_to_wrong"]).dropna().tolist() == line["correct"][
-            1:
-        ].tolist()
+        moved = line.merge(forced, on=key).sort_values("extensions")
+        assert len(moved) == 3, (model, benchmark)
+        assert (start + moved["wrong_to_right"] - moved["right_to_wrong"]).tolist() == moved["correct"].tolist()
 
 
 def test_tables_have_the_same_bytes_every_time(study, tmp_path):
     for script, flags, after in (
         ("make_tables", study.make_tables_flags(), "--questions"),
         ("analyse_sweeps", study.analyse_sweeps_flags(), "--benchmarks"),
+        ("compare_sweeps", study.compare_sweeps_flags(), "--datasets"),
     ):
         flags = [flag.replace(str(study.root / "tables"), str(tmp_path)) for flag in flags]
         # The order of files is the file system's.
@@ -155,7 +100,7 @@ def test_tokens_table_states_the_ratio(study):
 
 def test_names_of_models_stay_text(tmp_path):
     (tmp_path / "t.csv").write_text("model,benchmark,budget,right_to_wrong\n1000,NA,8,\nNA,007,16,0.5\n")
-    table = study_tables.read_csv(tmp_path / "t.csv")
+    table = tables.read_csv(tmp_path / "t.csv")
     assert table[["model", "benchmark"]].values.tolist() == [["1000", "NA"], ["NA", "007"]]
     assert table["budget"].tolist() == [8, 16] and table["right_to_wrong"].isna().tolist() == [True, False]
 
@@ -223,27 +168,31 @@ def test_a_page_needs_only_sweeps_and_accuracy(study, tmp_path):
 # Figures
 
 
-def test_every_figure_is_an_svg_file(study):
+def test_every_figure_is_an_svg_and_a_pdf_file(study):
     written = {path.stem: path.read_text(encoding="utf-8") for path in (study.root / "figures").glob("*.svg")}
-    names = "accuracy_by_budget accuracy_by_tokens data_scale extensions extension_flips unfinished verification "
-    names += "policies early_exit option_order reliability risk_coverage"
-    assert set(written) == {*names.split(), "loss_curves", "funnel"}
+    shown = {tag[1]["id"] for tag in Outline(page_of(study).read_text(encoding="utf-8")).tags if tag[0] == "figure"}
+    assert set(written) == shown - {"sets", "recall"}
     assert all(svg.startswith("<svg") and "var(--" not in svg for svg in written.values())
     assert all(model in written["accuracy_by_budget"] for model in SKILL), "the legend names every model"
+    for name in written:
+        pdf = (study.root / "figures" / f"{name}.pdf").read_bytes()
+        assert pdf.startswith(b"%PDF-") and b"/CreationDate" not in pdf
 
 
-def test_panels_on_the_page_take_their_colours_from_the_style_sheet(page):
+def test_colours_of_the_page_stand_in_its_style_sheet_and_in_saved_figures(page):
     css = (ROOT / "workflow" / "report" / "page.css").read_text(encoding="utf-8")
-    used = set(re.findall(r"var\(--([a-z0-9-]+)\)", json.dumps(embedded_specs(page))))
-    assert {"ink", "soft", "series-1"} <= used
+    used = set(re.findall(r"var\(--[a-z0-9-]+\)", json.dumps(embedded_specs(page))))
+    assert {"var(--ink)", "var(--soft)", "var(--series-1)"} <= used <= set(charts.PAPER_LOOKS["colours"])
     for name in used:
-        assert css.count(f"--{name}:") >= 3, f"--{name} is missing from light, dark or print"
+        assert re.search(rf"{name[4:-1]}: light-dark\(#\w+, #\w+\);", css), f"{name} is missing from light or dark"
 
 
 def test_light_palette_of_files_and_page_are_one():
     css = (ROOT / "workflow" / "report" / "page.css").read_text(encoding="utf-8")
-    light = css.split("@media")[0]
-    assert [re.search(rf"--series-{i + 1}: (#\w+)", light)[1] for i in range(len(charts.PALETTE))] == charts.PALETTE
+    for number, colour in enumerate(charts.PALETTE, 1):
+        assert f"--series-{number}: light-dark({colour}," in css
+    for name in ("good", "bad", "ink", "soft"):
+        assert f"--{name}: light-dark({charts.INK[name]}," in css
 
 
 def test_data_in_marks_is_never_taken_for_a_colour(page):
@@ -259,10 +208,6 @@ def test_long_curves_are_thinned_to_their_means():
 
 
 # The page
-
-
-def embedded_specs(html: str) -> dict:
-    return json.loads(re.search(r'<script type="application/json" id="specs">(.*?)</script>', html, re.S)[1])
 
 
 def test_page_is_self_contained(page):
@@ -305,12 +250,23 @@ def test_page_names_what_made_it(page):
     text = Outline(page).text
     for fact in (
         "snakemake --cores all results/synthetic/sweeps/full_1000/in_domain.parquet",
+        "snakemake --cores all results/synthetic/models/full_1000",
         "pandas",
-        '"seed"',
         "recipe",
+        "hard_1000",
+        "sweeps/full_1000/in_domain.parquet",
+        "No configuration of this study's name ships",
     ):
-        assert fact in text or fact == '"seed"'
-    assert "hard_1000" in text and "sweeps/full_1000/in_domain.parquet" in text
+        assert fact in text
+
+
+def test_contents_lead_to_every_section(page):
+    outline = Outline(page)
+    links = [a["href"][1:] for tag, a in outline.tags if tag == "a" and a.get("href", "").startswith("#")]
+    headings = [a["id"] for tag, a in outline.tags if tag == "h2" and not a["id"].endswith("-title")]
+    assert [link for link in links if link in headings][-len(headings) :] == headings
+    ids = [a["id"] for _, a in outline.tags if a.get("id")]
+    assert len(ids) == len(set(ids)) and set(links) <= set(ids)
 
 
 def test_page_has_the_same_bytes_every_time(study, page, tmp_path):
@@ -322,7 +278,7 @@ def test_page_has_the_same_bytes_every_time(study, page, tmp_path):
 def test_hostile_text_stays_text(hostile_page):
     html = hostile_page.read_text(encoding="utf-8")
     outline = Outline(html)
-    assert [tag for tag, _ in outline.tags].count("script") == 3
+    assert [tag for tag, _ in outline.tags].count("script") == 6
     assert "img" not in {tag for tag, _ in outline.tags}
     assert not any(name.startswith("on") for _, attributes in outline.tags for name in attributes)
     assert "\u202e" not in html and "⟨U+202E⟩" in html
@@ -330,130 +286,11 @@ def test_hostile_text_stays_text(hostile_page):
     assert "more characters]" in html
 
 
-def test_text_is_cleaned_of_what_hides_or_reorders():
-    assert showcase.clean("a\u202eb\x00c\ud800d\n\te") == "a⟨U+202E⟩b⟨U+0000⟩c?d\n\te"
-    assert len(showcase.clean("x" * 10**6)) < showcase.LONGEST + 40
-
-
 def test_json_in_scripts_survives_any_string():
     value = {"a": "</script><!--\u2028&\u0000\ud800", "b": [1, None]}
-    text = str(report.script_json(value))
+    text = str(page_template.script_json(value))
     assert not set("<>&\u2028") & set(text)
     assert json.loads(text) == value
-
-
-def test_examples_show_how_the_answer_changes(study):
-    rows = statistics.read_sweeps(study.sweeps)
-    questions = {path.stem: pd.read_parquet(path) for path in study.benchmarks}
-    lead = roster.Model("full_1000", True, 1000, "full", "hard", "tiny", "hard_1000")
-    texts = {path.stem: path for path in study.sweeps if path.parent.name == "full_1000"}
-    made = {shown.kind: shown for shown in showcase.showcases(rows, lead, questions, texts)}
-    compute = made[showcase.KINDS["compute"]]
-    verdicts = [step.verdict for step in compute.steps[:8]]
-    assert verdicts[0] != "right" and verdicts[-1] == "right" and compute.start == 7
-    cut = compute.steps[2]
-    assert cut.cut and cut.thinking + cut.beyond == compute.steps[7].thinking
-    never = made[showcase.KINDS["knowledge"]]
-    assert "right" not in {step.verdict for step in never.steps if not step.tick.startswith("+")}
-
-
-def test_examples_keep_to_the_benchmarks_order_of_options(tmp_path):
-    made = make_study(tmp_path, questions=12, models=("full_1000",), permutations=3)
-    questions = {path.stem: pd.read_parquet(path) for path in made.benchmarks}
-    lead = roster.Model("full_1000", True, 1000, "full", "hard", "tiny", "hard_1000")
-    texts = {path.stem: path for path in made.sweeps}
-    shown = showcase.showcases(statistics.read_sweeps(made.sweeps), lead, questions, texts)
-    assert shown and all(len({step.tick for step in one.steps}) == len(one.steps) == 11 for one in shown)
-
-
-# The pool on the page
-
-
-def part(html: str, name: str) -> str:
-    """The text of a section on the pool, with single spaces."""
-    section = re.search(rf'<(figure|div)[^>]* id="{name}">.*?(?=<figure|<div class="card"|</section>)', html, re.S)[0]
-    return " ".join(Outline(section.replace("</t", " </t")).text.split())
-
-
-def test_page_compares_rows_with_those_expected(page):
-    text = part(page, "sets")
-    assert "1 of 4 sets has another number of rows than expected: practice 3 too few." in text
-    assert "practice source train 1,250 1,230 5 no answer, 15 repeated options (7 not selected) 1,253 ⚠ 3 too" in text
-    assert "in_domain benchmark test 30 30 none 30 as expected" in text
-    assert "long_chains benchmark test 30 30 none – none stated" in text
-
-
-def test_page_shows_removed_pairs_side_by_side(page):
-    text = part(page, "removed")
-    assert "duplicate ratio 15 same text 5" in text and "contaminated contained 4 words 6" in text
-    shown = re.findall(r"(duplicate|contaminated) by rule “([^”]+)”, similarity (\S+)", text)
-    assert shown == [
-        *[("contaminated", rule, n) for rule, n in (("contained", "95.0"), ("contained", "96.0"), ("words", "95.0"))],
-        *[("duplicate", rule, n) for rule, n in (("ratio", "95.0"), ("ratio", "95.0"), ("same text", "95.0"))],
-    ]
-    assert text.count("MATCHED") == 6 and "A. 0 B. 1 C. 2 D. 3" in text and " … " in text
-
-
-def test_page_tells_how_many_planted_copies_were_caught(page):
-    text = part(page, "recall")
-    assert "mode stem (this study) the paper's way verbatim 200 of 200 100.0% 3 of 200 1.5%" in text
-    assert "clause appended 150 of 200 75.0% 0 of 200 0.0%" in text
-    assert "off by design" not in text
-
-
-def test_page_says_where_near_copies_are_not_looked_for(study, tmp_path):
-    flags = study.report_flags(CONFIG | {"pool": {"similarity": 100}})
-    flags = [flag.replace(str(study.root / "report"), str(tmp_path)) for flag in flags]
-    run_script("render_report", flags[: flags.index("--figures")])
-    assert "off by design" in part((tmp_path / "index.html").read_text(encoding="utf-8"), "recall")
-
-
-def test_hostile_text_of_the_pool_is_escaped(hostile_page):
-    html = hostile_page.read_text(encoding="utf-8")
-    for name in ("sets", "removed", "recall"):
-        assert "<script>window.hostile=1</script><img src=x" in part(html, name), f"{name}: shown as text"
-
-
-def test_recall_puts_the_configured_mode_first():
-    told = pool_page.recall(pool_report() | {"decontamination": "paper"}, 95)
-    assert told.modes == ["paper", "stem"] and told.rows["verbatim"] == [(3, 200), (200, 200)]
-    assert pool_page.recall({"rules": {}}, 95) is None, "an older report"
-    nothing = [{"kind": "verbatim", "mode": "stem", "planted": 0, "caught": 0}]
-    assert pool_page.recall({"recall": nothing}, 95) is None
-
-
-def test_removed_pairs_are_the_same_in_any_order_of_rows(study):
-    removed = pd.read_parquet(study.root / "pool_removed.parquet")
-    chosen = pool_page.pairs(removed)
-    assert pool_page.pairs(removed.sample(frac=1, random_state=1)) == chosen
-    many = removed[removed["reason"] == "duplicate"].assign(rule=[f"rule {i}" for i in range(20)])
-    assert len({pair.rule for pair in pool_page.pairs(many)}) == 3, "distinct rules first"
-    assert [pair.rule for pair in pool_page.pairs(removed.drop(columns="rule"))] == [""] * 6
-    assert pool_page.pairs(removed.iloc[:0]) == []
-
-
-@given(st.text(), st.text())
-def test_passages_lose_no_text(text, other):
-    assert "".join(passage for passage, _ in pool_page.passages(text, other)) == pool_page.shorten(text)
-    assert not any(only_here for _, only_here in pool_page.passages(text[:400], text[:400]))
-
-
-def test_passages_mark_the_words_that_the_other_text_lacks():
-    marked = pool_page.passages("Cocci in chains.\nA. Yes", "cocci in pairs. B. yes")
-    assert marked == [("Cocci in ", False), ("chains.", True), ("\n", False), ("A.", True), (" Yes", False)]
-
-
-def test_long_questions_keep_their_ends():
-    text = pool_page.shorten("word " * 400 + "D. the last option")
-    assert len(text) <= pool_page.LONGEST + 3 and text.endswith("word D. the last option") and "word … word" in text
-    assert pool_page.shorten("x" * 1000) == "x" * 260 + " … " + "x" * 140
-
-
-@pytest.mark.parametrize(("text", "complaint"), [("[]", "not a mapping"), ('{"read": 1}', "'kept' is missing")])
-def test_broken_counts_are_named(tmp_path, text, complaint):
-    (tmp_path / "a.report.json").write_text(text, encoding="utf-8")
-    with pytest.raises(M1FlowError, match=complaint):
-        pool_page.set_count(tmp_path / "a.report.json")
 
 
 @pytest.mark.parametrize(("figure", "expected"), [("extensions", "forced on"), ("new_one", "new_one")])
@@ -480,68 +317,6 @@ def test_broken_inputs_are_named(study, tmp_path, name, text, complaint):
     curves = ["--loss-curves", f"m={broken}"] if name == "loss.csv" else []
     with pytest.raises(M1FlowError, match=complaint):
         run_script("render_report", flags + curves)
-
-
-PROBE = """<script>
-const errors = [];
-addEventListener("error", (event) => errors.push(event.message));
-addEventListener("unhandledrejection", (event) => errors.push(String(event.reason)));
-addEventListener("securitypolicyviolation", (event) => errors.push(event.blockedURI));
-const told = setInterval(() => {
-  if (!document.documentElement.classList.contains("drawn")) return;
-  clearInterval(told);
-  document.querySelectorAll(".chip").forEach((chip, i) => i && chip.click());
-  document.querySelector(".strip span").click();
-  document.querySelector(".sortable th button").click();
-  document.querySelectorAll("details").forEach((details) => (details.open = true));
-  setTimeout(() => parent.postMessage(JSON.stringify({
-    errors,
-    charts: document.querySelectorAll(".chart").length,
-    drawn: document.querySelectorAll(".chart svg").length,
-    overflow: document.documentElement.scrollWidth - innerWidth,
-    width: innerWidth,
-    requests: performance.getEntriesByType("resource").length,
-    hostile: String(window.hostile),
-    step: document.querySelector(".step.current").dataset.label,
-    lines: document.querySelectorAll("#accuracy_by_budget .mark-line path").length,
-  }), "*"), 500);
-}, 100);
-</script>"""
-# A window is never narrower than 500 pixels; a frame is.
-FRAME = """<!doctype html><body>
-<script>addEventListener("message", (event) => { document.body.dataset.seen = event.data; });</script>
-<iframe src="page.html" style="border:0;width:{width}px;height:900px"></iframe>"""
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(CHROMIUM is None, reason="no chromium; install it to test the page in a browser")
-@pytest.mark.parametrize("width", [390, 1280])
-@pytest.mark.parametrize("text", ["plain", "hostile"])
-def test_page_in_a_browser(study, hostile_page, tmp_path, width, text):
-    """Figures draw, buttons work, nothing is wider than the page, nothing hostile runs, the console is silent."""
-    source = hostile_page if text == "hostile" else study.root / "report" / "index.html"
-    html = source.read_text(encoding="utf-8")
-    (tmp_path / "page.html").write_text(html.replace('<a class="skip"', PROBE + '<a class="skip"', 1), encoding="utf-8")
-    (tmp_path / "frame.html").write_text(FRAME.replace("{width}", str(width)), encoding="utf-8")
-    dom, log = browse(tmp_path / "frame.html", tmp_path / "profile")
-    attribute = re.search(r'data-seen="([^"]*)"', dom)
-    assert attribute, log
-    seen = json.loads(unescape(attribute[1]))
-    assert seen["width"] == width and seen["overflow"] <= 0
-    assert seen["charts"] == seen["drawn"] >= 20
-    assert seen["errors"] == [] and seen["requests"] == 0 and seen["hostile"] == "undefined"
-    assert seen["step"] == "0 tokens"
-    assert seen["lines"] == 0, "only the direct model is switched on"
-    assert "CONSOLE" not in log, log
-
-
-def browse(address: Path, profile: Path) -> tuple[str, str]:
-    """Load a page in headless Chromium: its DOM and its log."""
-    quiet = "--disable-background-networking --disable-component-update --disable-sync --disable-quic --no-first-run"
-    command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", *quiet.split(), "--enable-logging=stderr"]
-    command += [f"--user-data-dir={profile}", "--window-size=1400,1000", "--virtual-time-budget=20000"]
-    seen = subprocess.run([*command, "--dump-dom", address.as_uri()], capture_output=True, text=True, timeout=180)
-    return seen.stdout, seen.stderr
 
 
 def test_options_that_a_model_would_never_state_give_no_confidence():

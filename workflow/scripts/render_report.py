@@ -1,4 +1,4 @@
-"""Make the report: one HTML page that opens offline, and its figures as SVG."""
+"""Make the report: one HTML page that opens offline, and its figures as SVG and PDF."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import logging
 from pathlib import Path
 
+from m1flow.presets import shipped_as
 from m1flow.report import Inputs, write_report
 from m1flow.script import json_argument, run
 from m1flow.storage import M1FlowError
@@ -21,13 +22,17 @@ def main() -> None:
         config=flags.study_config,
         sweeps=flags.sweeps,
         tables=tables,
+        cue=flags.cue,
         loss_curves=dict(flags.loss_curves),
         traces=flags.traces,
         datasets=flags.datasets,
         benchmarks=flags.benchmarks,
+        pool=flags.pool,
         pool_report=flags.pool_report,
         pool_removed=flags.pool_removed,
         set_reports=flags.set_reports,
+        downloads=flags.downloads,
+        preset=shipped_as(flags.study_config.get("study", ""), flags.presets),
     )
     write_report(inputs, flags.out, flags.figures)
     logging.getLogger(__name__).info("report: %s", flags.out)
@@ -48,16 +53,20 @@ def parse_flags() -> argparse.Namespace:
     parser.add_argument("--study-config", type=json_argument, required=True, metavar="JSON", help="resolved config")
     parser.add_argument("--tables", type=Path, nargs="+", required=True, help="CSV files, or the folder of them")
     parser.add_argument("--sweeps", **files | {"nargs": "+"}, required=True, help="sweeps/{model}/{benchmark}.parquet")
+    parser.add_argument("--cue", help="whose extensions to show; the first in each sweep by default")
     parser.add_argument("--benchmarks", **files, help="benchmarks/{benchmark}.parquet: for examples and guessing")
     parser.add_argument("--loss-curves", type=named_file, nargs="*", default=[], metavar="NAME=FILE")
     parser.add_argument("--traces", **files, help="traces/{teacher}.parquet")
     parser.add_argument("--datasets", **files, help="datasets/{dataset}.parquet")
     one = {"type": Path, "nargs": "?", "metavar": "FILE"}  # none in a study that only evaluates
+    parser.add_argument("--pool", **one, help="pool.parquet: the text of the teachers' questions")
     parser.add_argument("--pool-report", **one, help="pool.report.json: recall of planted copies")
     parser.add_argument("--pool-removed", **one, help="pool_removed.parquet: removed pairs")
     parser.add_argument("--set-reports", **files, help="{questions,benchmarks}/{name}.report.json: rows read and kept")
+    parser.add_argument("--downloads", type=Path, metavar="DIR", help="what came from the hub: its revisions")
+    parser.add_argument("--presets", **files, help="config files; the settings are compared with the one of this name")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--figures", type=Path, metavar="DIR", help="write every figure as SVG, too")
+    parser.add_argument("--figures", type=Path, metavar="DIR", help="write every figure as SVG and PDF, too")
     return parser.parse_args()
 
 

@@ -6,6 +6,9 @@ light theme's values.
 
 from __future__ import annotations
 
+import copy
+import functools
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,7 +38,7 @@ SHAPE_PATHS = {
 PALETTE = "#3f51b5 #0f8a7e #d9730d #c2255c #7b3fe4 #1c7ed6 #5c940d #8a6d3b #64748b #a61e4d".split()
 """The light theme's series colours; the style sheet's --series-1... are these, and lighter ones in the dark."""
 
-INK = {"ink": "#20242c", "soft": "#5b6472", "line": "#d9d7d0", "good": "#0f8a7e", "bad": "#c2255c", "paper": "#ffffff"}
+INK = {"ink": "#20242c", "soft": "#5b6472", "line": "#d9d7d0", "good": "#0b766c", "bad": "#c2255c", "paper": "#ffffff"}
 
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', sans-serif"
 
@@ -70,31 +73,55 @@ class Figure:
         """Heading and Vega-Lite spec of every panel, as wide as its container, colours as CSS variables."""
         series = [f"var(--series-{i + 1})" for i in range(len(PALETTE))]
         theme = _theme(series, {k: f"var(--{k})" for k in INK})
-        height = 130 if self.compact else 230
-        made = []
-        for heading, chart in self.panels:
-            spec = chart.properties(width="container", height=height, background="transparent").to_dict()
-            _set_colours(spec, {v: f"var(--{k})" for k, v in INK.items()} | dict(zip(PALETTE, series, strict=True)))
-            made.append((heading, spec | {"config": theme, "autosize": {"type": "fit-x", "contains": "padding"}}))
-        return made
+        colours = {v: f"var(--{k})" for k, v in INK.items()} | dict(zip(PALETTE, series, strict=True))
+        size = {"width": "container", "height": 130 if self.compact else 230, "background": "transparent"}
+        looks = {"config": theme, "autosize": {"type": "fit-x", "contains": "padding"}}
+        return [(heading, _set_colours(spec, colours) | size | looks) for heading, spec in self._plain]
 
     def svg(self) -> str:
         """The figure as one static SVG in the light theme, with a legend."""
         if not self.panels:
             return _notice(self.empty)
-        sized = [c.properties(width=240, height=180, title=heading) for heading, c in self.panels]
-        legend = alt.concat(*sized, columns=self.columns, spacing=28)
-        spec = legend.to_dict() | {"config": _theme(PALETTE, INK), "background": INK["paper"], "padding": 12}
+        together: dict[str, Any] = {"datasets": {}, "params": {}}
+        for _, spec in self._plain:
+            together["datasets"] |= spec["datasets"]
+            together["params"] |= {param["name"]: param for param in spec.get("params", ())}
+        spec = {
+            "$schema": self._plain[0][1]["$schema"],
+            "concat": [_panel(heading, spec) for heading, spec in self._plain],
+            "columns": self.columns,
+            "spacing": 28,
+            "datasets": together["datasets"],
+            "params": list(together["params"].values()),
+            "config": _theme(PALETTE, INK),
+            "background": INK["paper"],
+            "padding": 12,
+        }
         return vl_convert.vegalite_to_svg(_with_legend(spec) if self.by_model else spec)
 
+    @functools.cached_property
+    def _plain(self) -> list[tuple[str, dict]]:
+        """Heading and spec of every panel as it was drawn up; altair takes its time over each."""
+        made = []
+        for heading, chart in self.panels:
+            spec = chart.to_dict()
+            spec["datasets"] = {name: [_known(row) for row in rows] for name, rows in spec.get("datasets", {}).items()}
+            made.append((heading, spec))
+        return made
 
-def write_svgs(figures: Iterable[Figure], folder: Path) -> list[Path]:
-    """Write ``<name>.svg`` of every figure; one without data says so, because workflows declare their outputs."""
+
+def write_files(figures: Iterable[Figure], folder: Path) -> list[Path]:
+    """Write every figure as ``<name>.svg`` and ``<name>.pdf``; one without data says so in its place.
+
+    PDFs bear no date, but list their fonts in any order: their bytes may differ between runs.
+    """
     written = []
     for figure in figures:
-        written.append(folder / f"{figure.name}.svg")
-        with atomic_file(written[-1]) as temporary:
-            temporary.write_text(figure.svg(), encoding="utf-8")
+        svg = figure.svg()
+        for suffix, content in (("svg", svg.encode("utf-8")), ("pdf", vl_convert.svg_to_pdf(svg))):
+            written.append(folder / f"{figure.name}.{suffix}")
+            with atomic_file(written[-1]) as temporary:
+                temporary.write_bytes(content)
     return written
 
 
@@ -197,15 +224,44 @@ def _theme(series: Sequence[str], ink: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def _set_colours(node: Any, replacements: Mapping[str, str]) -> None:
-    """Replace the ink colours written into marks (not data) by CSS variables, in place."""
-    items = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
-    for key, value in list(items):
-        if key == "datasets":
-            continue
-        if key in ("color", "fill", "stroke") or isinstance(node, list):
-            node[key] = replacements.get(value, value) if isinstance(value, str) else value
-        _set_colours(node[key], replacements)
+PAPER_LOOKS = {
+    "config": _theme(PALETTE, INK),
+    "background": INK["paper"],
+    "colours": {f"var(--{name})": value for name, value in INK.items()}
+    | {f"var(--series-{number})": value for number, value in enumerate(PALETTE, 1)},
+}
+"""What the page needs to save a figure as it stands in a paper: the theme, and what each CSS variable stands for."""
+
+
+def _set_colours(node: Any, replacements: Mapping[str, str]) -> Any:
+    """A copy of a spec whose ink colours are CSS variables: those written into marks, not what data say."""
+    if isinstance(node, list):
+        return [_colour(entry, replacements) for entry in node]
+    if not isinstance(node, dict):
+        return node
+    return {
+        key: value
+        if key == "datasets"
+        else _colour(value, replacements)
+        if key in ("color", "fill", "stroke")
+        else _set_colours(value, replacements)
+        for key, value in node.items()
+    }
+
+
+def _colour(value: Any, replacements: Mapping[str, str]) -> Any:
+    return replacements.get(value, value) if isinstance(value, str) else _set_colours(value, replacements)
+
+
+def _panel(heading: str, spec: Mapping[str, Any]) -> dict:
+    """A panel as a part of a larger figure."""
+    mine = {name: value for name, value in spec.items() if name not in ("$schema", "config", "datasets", "params")}
+    return copy.deepcopy(mine) | {"width": 240, "height": 180, "title": heading}
+
+
+def _known(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of data without what isn't a number: JSON has no such thing, and altair lets it by in mixed columns."""
+    return {name: None if isinstance(value, float) and math.isnan(value) else value for name, value in row.items()}
 
 
 def _with_legend(spec: dict) -> dict:
@@ -213,7 +269,7 @@ def _with_legend(spec: dict) -> dict:
     below = {"orient": "bottom", "columns": 4, "symbolOpacity": 1}
     for panel in spec["concat"]:
         for layer in panel.get("layer", []):
-            for channel in {"color", "shape", "strokeDash"} & layer.get("encoding", {}).keys():
+            for channel in {"color", "shape", "strokeDash", "stroke"} & layer.get("encoding", {}).keys():
                 if "field" in layer["encoding"][channel]:
                     layer["encoding"][channel]["legend"] = below
     return spec

@@ -23,20 +23,43 @@ from m1flow.charts import (
     shown_models,
     thinned,
 )
+from m1flow.published import FIXED
 from m1flow.roster import Model
 
 
-def accuracy_by_budget(table: pd.DataFrame, models: Sequence[Model], chance: Mapping[str, float]) -> Figure:
-    """Accuracy against the cap on thinking tokens, a panel per benchmark, a line per model."""
+def accuracy_by_budget(
+    table: pd.DataFrame, models: Sequence[Model], chance: Mapping[str, float], published: pd.DataFrame
+) -> Figure:
+    """Accuracy against the cap on thinking tokens, a panel per benchmark, a line per model.
+
+    Args:
+        table: rows of the accuracy contract.
+        models: the study's models.
+        chance: benchmark to the accuracy of guessing.
+        published: the table of that name; its numbers at fixed budgets are drawn as a reference.
+    """
     budgets = sorted(table["budget"].unique())
     x = budget_x(budgets)
+    fixed = published[published["selection"] == FIXED]
+
+    def panel(benchmark: str, rows: pd.DataFrame) -> alt.LayerChart:
+        measured = _accuracy_panel(rows, models, x, chance.get(benchmark))
+        reference = fixed[fixed["benchmark"] == benchmark]
+        return alt.layer(measured, *_published_line(reference, models, x)) if len(reference) else measured
+
+    columns = ["model", "benchmark", "budget", "n", "accuracy", "ci_low", "ci_high", "thinking_tokens_mean"]
+    numbers = _numbers(table, columns)
+    if len(fixed):
+        theirs = fixed[["model", "benchmark", "budget", "published", "difference"]]
+        numbers = numbers.merge(theirs, on=["model", "benchmark", "budget"], how="left")
     return Figure(
         "accuracy_by_budget",
         "Accuracy by thinking budget",
         "Share of questions answered right when thinking is cut after so many tokens, with 95% intervals. "
-        "Dashed: models that answer without thinking, and, in grey, guessing.",
-        [(b, _accuracy_panel(rows, models, x, chance.get(b), budgets)) for b, rows in _benchmarks(table)],
-        _numbers(table, ["model", "benchmark", "budget", "n", "accuracy", "ci_low", "ci_high", "thinking_tokens_mean"]),
+        "Dashed: models that answer without thinking, and, in grey, guessing."
+        + (" Crosses on a thin line: the published numbers at the same budgets." if len(fixed) else ""),
+        [(benchmark, panel(benchmark, rows)) for benchmark, rows in _benchmarks(table)],
+        numbers,
         empty="No cell of the sweep was measured.",
     )
 
@@ -52,7 +75,7 @@ def accuracy_by_tokens(table: pd.DataFrame, models: Sequence[Model], chance: Map
         "Accuracy by thinking really used",
         "The same answers, against the mean number of thinking tokens that the model spent: a budget that is not "
         "needed costs nothing. Each point is a budget.",
-        [(b, _accuracy_panel(rows, models, x, chance.get(b), used)) for b, rows in _benchmarks(table)],
+        [(b, _accuracy_panel(rows, models, x, chance.get(b))) for b, rows in _benchmarks(table)],
         _numbers(table, ["model", "benchmark", "thinking_tokens_mean", "budget", "accuracy", "ci_low", "ci_high"]),
         empty="No cell of the sweep was measured.",
     )
@@ -94,9 +117,19 @@ def data_scale(table: pd.DataFrame, models: Sequence[Model], series: Sequence[Mo
     )
 
 
-def extensions(table: pd.DataFrame, models: Sequence[Model], cue: str) -> Figure:
-    """Accuracy against forced extensions under the largest total budget."""
+def extensions(table: pd.DataFrame, flips: pd.DataFrame, models: Sequence[Model], cue: str) -> Figure:
+    """Accuracy against forced extensions under the largest total budget.
+
+    Args:
+        table: rows of the accuracy contract, those without extensions included.
+        flips: the table of that name.
+        models: the study's models.
+        cue: what forced them.
+    """
     largest = int(table["budget"].max()) if len(table) else 0
+    key, moved = ["model", "benchmark", "budget", "extensions"], ["right_to_wrong", "wrong_to_right"]
+    forced = flips[flips["along"] == "extensions"].rename(columns={"after": "extensions"})
+    table = table.merge(forced[key + moved].astype({"budget": "int64", "extensions": "int64"}), on=key, how="left")
     rows = table[(table["budget"] == largest) & table["model"].isin([m.name for m in models if m.thinks])]
     counts = sorted(rows["extensions"].unique().tolist())
 
@@ -116,7 +149,7 @@ def extensions(table: pd.DataFrame, models: Sequence[Model], cue: str) -> Figure
             interval_band(base, x, models), model_line(base, x, models), *model_points(base, x, models, moves)
         ).add_params(shown_models(models))
 
-    columns = "model benchmark budget extensions n accuracy ci_low ci_high right_to_wrong wrong_to_right".split()
+    columns = ["model", "benchmark", "budget", "extensions", "n", "accuracy", "ci_low", "ci_high", *moved]
     return Figure(
         "extensions",
         "Accuracy when thinking is forced on",
@@ -128,11 +161,11 @@ def extensions(table: pd.DataFrame, models: Sequence[Model], cue: str) -> Figure
     )
 
 
-def extension_flips(table: pd.DataFrame, models: Sequence[Model], cue: str) -> Figure:
-    """Answers lost and won by forced extensions, against none."""
-    largest = int(table["budget"].max()) if len(table) else 0
+def extension_flips(flips: pd.DataFrame, models: Sequence[Model], cue: str) -> Figure:
+    """Answers lost and won by forced extensions under the largest total budget, against none; from the table flips."""
     thinking = [m.name for m in models if m.thinks]
-    rows = table[(table["budget"] == largest) & (table["extensions"] > 0) & table["model"].isin(thinking)]
+    rows = flips[(flips["along"] == "extensions") & flips["model"].isin(thinking)]
+    rows = rows[rows["budget"] == rows["budget"].max()].rename(columns={"after": "extensions"})
     long = rows.melt(["model", "benchmark", "extensions", "n"], ["wrong_to_right", "right_to_wrong"], "move", "answers")
     won = long["move"] == "wrong_to_right"
     long["share"] = long["answers"].astype(float).where(won, -long["answers"].astype(float)) / long["n"]
@@ -297,9 +330,7 @@ def funnel_bars(stages: pd.DataFrame) -> Figure:
     )
 
 
-def _accuracy_panel(
-    rows: pd.DataFrame, models: Sequence[Model], x: alt.X, chance: float | None, budgets: Sequence[int]
-) -> alt.LayerChart:
+def _accuracy_panel(rows: pd.DataFrame, models: Sequence[Model], x: alt.X, chance: float | None) -> alt.LayerChart:
     thinking = {m.name for m in models if m.thinks}
     rows = rows.assign(thinks=rows["model"].isin(thinking))
     shown = alt.Chart(rows).transform_filter(f"indexof({SHOWN}, datum.model) >= 0")
@@ -317,6 +348,22 @@ def _accuracy_panel(
             0, guess.mark_rule(strokeDash=[2, 3], color=INK["soft"], opacity=0.7).encode(y=share_y(), tooltip=tip)
         )
     return alt.layer(*layers).add_params(shown_models(models))
+
+
+def _published_line(rows: pd.DataFrame, models: Sequence[Model], x: alt.X) -> list[alt.Chart]:
+    base = alt.Chart(rows).transform_filter(f"indexof({SHOWN}, datum.model) >= 0")
+    tips = [
+        *("model:N", alt.Tooltip("published_as:N", title="published as"), "budget:Q"),
+        alt.Tooltip("published:Q", format=".1%"),
+        alt.Tooltip("difference:Q", format="+.1%", title="here, against it"),
+    ]
+    line = base.mark_line(strokeWidth=1, strokeDash=[1, 3]).encode(
+        x=x, y=share_y("published"), color=model_colour(models)
+    )
+    crosses = base.mark_point(shape="cross", filled=True, size=34, opacity=0.8).encode(
+        x=x, y=share_y("published"), color=model_colour(models), tooltip=tips
+    )
+    return [line, crosses]
 
 
 def _benchmarks(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from m1flow.questions import render
-from m1flow.showcase import visible
+from m1flow.shown_text import visible
 from m1flow.storage import M1FlowError, read_json, read_table
 
 PAIRS = 3

@@ -8,32 +8,38 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import pandas as pd
-import vl_convert
-from markupsafe import Markup
 
 from m1flow import charts, figures, findings, statistics
+from m1flow.examples_shown import examples
+from m1flow.explorer import explore
 from m1flow.funnel import verification
+from m1flow.origins import provenance_of
+from m1flow.page_template import code_of, environment, script_json, vega
 from m1flow.pool_page import pool_page
+from m1flow.presets import described
 from m1flow.report_sections import Shown, sections
 from m1flow.roster import Model, headline, roster
-from m1flow.showcase import clean, showcases, visible
-from m1flow.storage import atomic_file, fingerprint_path, read_provenance, read_table
+from m1flow.shown_text import visible
+from m1flow.storage import atomic_file, read_table
 from m1flow.study_tables import StudyTables, read_loss
 
-TEMPLATES = Path(__file__).parents[2] / "report"
+DEFAULT_CONFIG = "config/config.yaml"
+"""What snakemake takes where no config file is named."""
 
-SHARES = frozenset(
-    name + suffix
-    for suffix in ("", "_low", "_high")
-    for name in (
-        "accuracy ci truncated_rate unparsed_rate share change thinking_saved saved tolerance always_right "
-        "sometimes_right never_right same_choice confidence_mean overconfidence ece ece_by_chance rms rms_error brier "
-        "aurc aurc_best aurc_random option_mass"
-    ).split()
-)
-"""Columns that the page shows in percent."""
+CONTENTS = {
+    "explorer": "Watch it think",
+    "pipeline": "From raw questions to training data",
+    "training": "Training",
+    "tables": "All numbers",
+    "rerun": "Rerun one thing",
+    "provenance": "Provenance",
+}
+"""Sections after those on the sweeps, for the page's contents."""
+
+
+WAIT = "Wait"
+"""The paper's cue, by which extensions are called where nobody says which they are."""
 
 
 @dataclass
@@ -44,32 +50,40 @@ class Inputs:
         config: the resolved study.
         sweeps: scored sweeps.
         tables: CSV tables by name.
+        cue: whose extensions are shown; the first in each sweep by default.
         loss_curves: loss.csv by the name of the trained model.
         traces: traces/{teacher}.parquet.
         datasets: datasets/{dataset}.parquet.
         benchmarks: benchmarks/{benchmark}.parquet.
+        pool: pool.parquet, the text of the teachers' questions.
         pool_report: recall of planted copies.
         pool_removed: removed questions.
         set_reports: rows read and kept of every source and benchmark.
+        downloads: the folder of what came from the hub.
+        preset: the config file that ships under the study's name.
     """
 
     config: Mapping[str, Any]
     sweeps: list[Path]
     tables: Mapping[str, Path]
+    cue: str | None = None
     loss_curves: Mapping[str, Path] = field(default_factory=dict)
     traces: list[Path] = field(default_factory=list)
     datasets: list[Path] = field(default_factory=list)
     benchmarks: list[Path] = field(default_factory=list)
+    pool: Path | None = None
     pool_report: Path | None = None
     pool_removed: Path | None = None
     set_reports: list[Path] = field(default_factory=list)
+    downloads: Path | None = None
+    preset: Path | None = None
 
 
 def write_report(inputs: Inputs, page: Path, figures_folder: Path | None = None) -> None:
-    """Write the page and, where a folder is given, every figure as SVG."""
+    """Write the page and, where a folder is given, every figure as SVG and PDF."""
     context = build_context(inputs)
     if figures_folder:
-        charts.write_svgs([*_figures(context), context["funnel_figure"]], figures_folder)
+        charts.write_files([*_figures(context), context["funnel_figure"]], figures_folder)
     with atomic_file(page) as temporary:
         temporary.write_text(render(context), encoding="utf-8")
 
@@ -77,7 +91,7 @@ def write_report(inputs: Inputs, page: Path, figures_folder: Path | None = None)
 def build_context(inputs: Inputs) -> dict[str, Any]:
     """Everything that the template shows."""
     config = inputs.config
-    cue = first_cue(config)
+    cue = inputs.cue
     rows = statistics.read_sweeps(inputs.sweeps, cue)
     order = {name: i for i, name in enumerate(rows["benchmark"].unique())}
     tables = StudyTables(inputs.tables, order)
@@ -89,15 +103,15 @@ def build_context(inputs: Inputs) -> dict[str, Any]:
     macro = tables["macro"] if "macro" in tables else statistics.macro_average(rows[rows["extensions"] == 0])
     bars = pd.DataFrame([stage for stage in stages if stage["main"]], columns=["label", "kept"])
     lead = headline(models)
-    texts = {path.stem: path for path in inputs.sweeps if lead and path.parent.name == lead.name}
+    explorer = explore(inputs.sweeps, questions, models, lead, cue=cue, traces=inputs.traces, pool=inputs.pool)
     return {
         "study": config.get("study", "study"),
         "description": config.get("description", ""),
-        "findings": findings.findings(rows, models, cue),
+        "findings": findings.findings(rows, models, cue or WAIT),
         "key_numbers": key_numbers(rows, models, stages),
         "models": models,
         "lead": lead,
-        "sections": sections(Shown(tables, models, chance, cue)),
+        "sections": sections(Shown(tables, models, chance, cue or WAIT)),
         "verification": figures.verification({path.stem: verification(path) for path in inputs.traces}),
         "loss_curves": figures.loss_curves({name: read_loss(path) for name, path in inputs.loss_curves.items()}),
         "funnel_figure": figures.funnel_bars(bars),
@@ -107,42 +121,35 @@ def build_context(inputs: Inputs) -> dict[str, Any]:
         "tokens": tables["tokens"],
         "costs": tables["costs"].dropna(axis="columns", how="all"),
         "macro": macro[macro["extensions"] == 0],
-        "showcases": showcases(rows, lead, questions, texts, cue),
-        "provenance": provenance_of(inputs),
-        "targets": _targets(config, models, list(order)),
+        "explorer": explorer,
+        "examples": examples(explorer.content, models.index(lead)) if lead else [],
+        "provenance": provenance_of(config, *_files(inputs), inputs.downloads, inputs.preset),
+        "model_table": _model_table(models),
+        "contents": list(CONTENTS.items()),
+        "targets": _targets(inputs, models, list(order)),
     }
 
 
 def render(context: Mapping[str, Any]) -> str:
     """The page's HTML. Text from data is escaped by the template, data inside scripts by `script_json`."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"number": _number, "share": _share, "clean": clean}
     specs = {figure.name: figure.specs() for figure in _figures(context)}
-    return environment.get_template("page.html.j2").render(
-        context,
-        css=Markup((TEMPLATES / "page.css").read_text(encoding="utf-8")),
-        javascript=Markup((TEMPLATES / "page.js").read_text(encoding="utf-8")),
-        vega=Markup(vl_convert.javascript_bundle()),
-        specs=script_json({name: [spec for _, spec in panels] for name, panels in specs.items()}),
-        series=len(charts.PALETTE),
-        shapes=charts.SHAPES,
-        shape_paths=charts.SHAPE_PATHS,
-        zip=zip,
-        shares=SHARES,
-        config_text=visible(json.dumps(context["provenance"]["config"], indent=2, ensure_ascii=False)),
+    return (
+        environment()
+        .get_template("page.html.j2")
+        .render(
+            context,
+            css=code_of("page.css"),
+            theme=code_of("theme.js"),
+            javascript=code_of("page.js") + code_of("explorer.js"),
+            vega=vega(),
+            looks=script_json(charts.PAPER_LOOKS),
+            specs=script_json({name: [spec for _, spec in panels] for name, panels in specs.items()}),
+            series=len(charts.PALETTE),
+            shapes=charts.SHAPES,
+            shape_paths=charts.SHAPE_PATHS,
+            config_text=visible(json.dumps(context["provenance"]["config"], indent=2, ensure_ascii=False)),
+        )
     )
-
-
-def script_json(value: Any) -> Markup:
-    """JSON that can stand in a script element, whatever strings it holds."""
-    text = json.dumps(value, ensure_ascii=True, separators=(",", ":"), default=_plain, allow_nan=False)
-    return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
 
 
 def funnel_stages(counts: pd.DataFrame) -> list[dict[str, Any]]:
@@ -192,37 +199,27 @@ def key_numbers(rows: pd.DataFrame, models: list[Model], stages: list[dict[str, 
     return [(label, f"{value:,}") for label, value in numbers if value]
 
 
-def provenance_of(inputs: Inputs) -> dict[str, Any]:
-    """Resolved config, package versions, commits and the fingerprint of every file that the report read."""
-    tables = [*inputs.sweeps, *inputs.traces, *inputs.datasets, *inputs.benchmarks]
-    tables += [inputs.pool_removed] if inputs.pool_removed else []
-    others = [*inputs.tables.values(), *inputs.loss_curves.values(), inputs.pool_report, *inputs.set_reports]
-    made = [read_provenance(path) for path in tables]
-    packages: dict[str, set[str]] = {}
-    for record in made:
-        for name, version in (record.get("packages") or {}).items():
-            packages.setdefault(name, set()).add(str(version))
-    return {
-        "config": inputs.config,
-        "packages": {name: ", ".join(sorted(versions)) for name, versions in sorted(packages.items())},
-        "python": sorted({str(record["python"]) for record in made if record.get("python")}),
-        "commits": sorted({str(record["commit"]) for record in made if record.get("commit")}),
-        "files": {str(path): fingerprint_path(path) for path in sorted({*tables, *filter(None, others)})},
-    }
-
-
-def first_cue(config: Mapping[str, Any]) -> str:
-    """The cue that figures of extensions show: the study's first."""
-    return (((config.get("sweep") or {}).get("extensions") or {}).get("cues") or ["Wait"])[0]
-
-
 def _figures(context: Mapping[str, Any]) -> list[charts.Figure]:
     """Every interactive figure of the page."""
     drawn = [figure for section in context["sections"] for figure in section.figures]
     return [*drawn, context["verification"], context["loss_curves"]]
 
 
-def _targets(config: Mapping[str, Any], models: list[Model], benchmarks: list[str]) -> list[tuple[str, str]]:
+def _files(inputs: Inputs) -> tuple[list[Path], list[Path]]:
+    """What the report reads: tables that say what made them, and other files."""
+    tables = [*inputs.sweeps, *inputs.traces, *inputs.datasets, *inputs.benchmarks, inputs.pool, inputs.pool_removed]
+    others = [*inputs.tables.values(), *inputs.loss_curves.values(), inputs.pool_report, *inputs.set_reports]
+    return [path for path in tables if path], [path for path in others if path]
+
+
+def _model_table(models: list[Model]) -> pd.DataFrame:
+    rows = [(model.name, model.label, model.base, model.dataset or "–") for model in models]
+    return pd.DataFrame(rows, columns=["model", "made with", "base", "data set"])
+
+
+def _targets(inputs: Inputs, models: list[Model], benchmarks: list[str]) -> list[tuple[str, str]]:
+    """What can be rerun by itself, and the command that does it."""
+    config = inputs.config
     root = f"results/{config.get('study', 'study')}"
     lead = headline(models) or models[0]
     targets = [("One model on one benchmark", f"{root}/sweeps/{lead.name}/{benchmarks[0]}.parquet")]
@@ -231,16 +228,8 @@ def _targets(config: Mapping[str, Any], models: list[Model], benchmarks: list[st
             ("One data set", f"{root}/datasets/{lead.dataset}.parquet"),
             ("One student", f"{root}/models/{config['models'].get(lead.name, {}).get('weights', lead.name)}"),
         ]
-    return [*targets, ("This page", f"{root}/report/index.html")]
-
-
-def _plain(value: Any) -> Any:
-    return value.item()
-
-
-def _number(value: Any, digits: int = 0) -> str:
-    return "–" if pd.isna(value) else f"{value:,.{digits}f}"
-
-
-def _share(value: Any) -> str:
-    return "–" if pd.isna(value) else f"{100 * value:.1f}%"
+    targets += [("One table, and what it is made of", f"{root}/tables/accuracy.csv")]
+    targets += [("This page, and the figures", f"{root}/report/index.html")]
+    preset = described(inputs.preset)
+    config_file = f" --configfile {preset}" if preset and preset != DEFAULT_CONFIG else ""
+    return [(label, f"snakemake --cores all{config_file} {target}") for label, target in targets]

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from m1flow import figures, further_figures, policy_figures
+from m1flow import comparison_figures, cue_figure, figures, further_figures, policy_figures, published_figure
 from m1flow.charts import Figure
+from m1flow.policy_figures import overall
 from m1flow.roster import Model, data_series
+from m1flow.statistics import MACRO
 from m1flow.study_tables import StudyTables
 
 
@@ -52,16 +54,109 @@ class Shown:
 
 def sections(shown: Shown) -> list[Section]:
     """The sections on the sweeps, in the order in which they are read."""
-    return [make(shown) for make in (_budget, _data, _extensions, _policies, _early_exit, _order, _sure, _unfinished)]
+    makers = (
+        *(_budget, _choice, _published, _models, _data, _extensions, _policies, _early_exit),
+        *(_failures, _order, _sure, _unfinished, _leaked),
+    )
+    return [section for make in makers if (section := make(shown))]
 
 
 def _budget(shown: Shown) -> Section:
     accuracy = shown.tables["accuracy"]
     drawn = [
-        figures.accuracy_by_budget(accuracy, shown.models, shown.chance),
+        figures.accuracy_by_budget(accuracy, shown.models, shown.chance, shown.tables["published"]),
         figures.accuracy_by_tokens(accuracy, shown.models, shown.chance),
+        comparison_figures.budget_flips(shown.tables["flips"], shown.models),
     ]
     return Section("budget", "Thinking budget", figures=drawn)
+
+
+def _choice(shown: Shown) -> Section:
+    choices, falls = shown.tables["budget_choice"], shown.tables["overthinking"]
+    tables = [
+        ShownTable(
+            "Does accuracy fall at the end?",
+            "Of the smaller budgets the one that does best, with the accuracy under the largest budget less that under "
+            "it. p is one-sided, that thinking to the largest budget is worse; Holm's correction is over all smaller "
+            "budgets. Only where it is below 0.05 is over-thinking shown.",
+            overall(falls),
+        ),
+        ShownTable(
+            "The budget of each benchmark",
+            "Budget: fixed, most often chosen, or best; its range holds 95% of the choices.",
+            choices[choices["benchmark"] != MACRO],
+        ),
+    ]
+    drawn = comparison_figures.budget_choice(choices, shown.models)
+    return Section("choice", "Which budget?", figures=[drawn], tables=tables)
+
+
+def _models(shown: Shown) -> Section:
+    table = shown.tables["comparisons"]
+    columns = (
+        "family model budget extensions against_model against_budget against_extensions difference diff_low diff_high "
+        "effect_size p p_holm detectable"
+    ).split()
+    tests = ShownTable(
+        "Every paired test",
+        "Models, neighbouring budgets, and forced extensions against none, on the same questions"
+        f"{' of all benchmarks, each weighing the same' if (table['benchmark'] == MACRO).any() else ''}; "
+        "comparisons.csv has each benchmark. p: exact sign flips (McNemar's test with one sample a question), then "
+        "after Holm's correction within the family. Effect size: Cohen's h. Detectable: the smallest true difference "
+        "that one such test would have found four times in five.",
+        overall(table)[columns],
+    )
+    drawn = comparison_figures.models_apart(table, shown.models)
+    seeds = ShownTable(
+        "Other training seeds",
+        "Models that differ in their seed only: the mean accuracy, the standard deviation between seeds, the worst and "
+        "the best one. The interval holds both the draw of questions and the draw of seeds.",
+        overall(shown.tables["replicates"]),
+    )
+    return Section("models", "Models against each other", figures=[drawn], tables=[tests, seeds])
+
+
+def _failures(shown: Shown) -> Section:
+    tables = [
+        ShownTable(
+            "Knowledge or reasoning?",
+            "What the judge named as the cause of wrong answers, drawn at random. A judge errs; the next table says "
+            "how often it agrees with people.",
+            shown.tables["error_kinds"],
+        ),
+        ShownTable(
+            "Does the judge agree with people?",
+            "Answers by their label by hand (rows) and by the judge (columns); in the last row Cohen's kappa, the "
+            "agreement beyond chance.",
+            shown.tables["judge_agreement"],
+        ),
+    ]
+    drawn = comparison_figures.failures(shown.tables["failures"], shown.models)
+    return Section("failures", "Where questions fail", figures=[drawn], tables=tables)
+
+
+def _published(shown: Shown) -> Section | None:
+    table = shown.tables["published"]
+    if not len(table):
+        return None
+    names = "model benchmark selection budget published accuracy ci_low ci_high difference diff_low diff_high place"
+    side_by_side = ShownTable(
+        "Side by side",
+        "Each published number with what was measured here in the same way. Intervals of differences take the two as "
+        "independent samples of questions.",
+        table[names.split()],
+    )
+    return Section(
+        "published",
+        "Beside the paper",
+        "Comparable: numbers at the same fixed budget, on benchmarks with as many questions (column n of the figure's "
+        "numbers). Not comparable with anything here but the oracle budget: the paper's main table, whose m1 rows are "
+        "the best of seven budgets, chosen on the test questions, while its baselines ran once. The paper's PubMedQA "
+        "benchmark holds rows that its models were trained on; its decoding, scorer and prompts may differ from this "
+        "study's in what the configuration says.",
+        figures=[published_figure.differences(table, shown.models)],
+        tables=[side_by_side],
+    )
 
 
 def _data(shown: Shown) -> Section:
@@ -74,8 +169,9 @@ def _data(shown: Shown) -> Section:
 def _extensions(shown: Shown) -> Section:
     table = shown.tables["extensions"] if "extensions" in shown.tables else shown.tables["accuracy"].iloc[:0]
     drawn = [
-        figures.extensions(table, shown.models, shown.cue),
-        figures.extension_flips(table, shown.models, shown.cue),
+        figures.extensions(table, shown.tables["flips"], shown.models, shown.cue),
+        cue_figure.cues(shown.tables["cues"]),
+        figures.extension_flips(shown.tables["flips"], shown.models, shown.cue),
     ]
     return Section("extensions", "Forcing it to go on", figures=drawn)
 
@@ -89,7 +185,8 @@ def _policies(shown: Shown) -> Section:
         policy_figures.equal_tokens(shown.tables["matched"]),
     )
     drawn = policy_figures.policies(shown.tables["policies"])
-    return Section("policies", "Longer, or more often", figures=[drawn], tables=[equal])
+    costs = comparison_figures.pareto(shown.tables["pareto"], shown.models)
+    return Section("policies", "Longer, or more often", figures=[drawn, costs], tables=[equal])
 
 
 def _early_exit(shown: Shown) -> Section:
@@ -114,3 +211,28 @@ def _sure(shown: Shown) -> Section:
 def _unfinished(shown: Shown) -> Section:
     drawn = figures.unfinished(shown.tables["accuracy"], shown.models)
     return Section("unfinished", "What was not counted as an answer", figures=[drawn])
+
+
+def _leaked(shown: Shown) -> Section | None:
+    found = shown.tables["leaked"]
+    if not len(found):
+        return None
+    tables = [
+        ShownTable(
+            "Benchmark questions that training data ask, too",
+            "Found by the same tests that take questions out of the pool; leaked.parquet has the pairs.",
+            found,
+        ),
+        ShownTable(
+            "Accuracy with and without them",
+            "Unseen: only questions that no training data of the study ask, the same for all models.",
+            shown.tables["leaked_accuracy"],
+        ),
+    ]
+    return Section(
+        "leaked",
+        "Benchmarks that came after the pool",
+        "The pool wasn't cleaned of these benchmarks' questions, so models may have been trained on some. Read their "
+        "accuracy on unseen questions.",
+        tables=tables,
+    )

@@ -1,4 +1,4 @@
-"""The tables of a study as the report reads them: names stay text, and a study without a table has one without rows."""
+"""The tables of a study as the report reads them: a study without a table has one without rows."""
 
 from __future__ import annotations
 
@@ -7,13 +7,24 @@ from pathlib import Path
 
 import pandas as pd
 
-from m1flow import calibration, early_exit, order_effects, policies
-from m1flow.storage import M1FlowError
-
-TEXT_COLUMNS = (
-    "model benchmark stage source name reason family choice rule measure item confidence curve counted".split()
+from m1flow import (
+    agreement,
+    budget_choice,
+    calibration,
+    comparisons,
+    cue_effects,
+    early_exit,
+    failures,
+    flips,
+    order_effects,
+    overthinking,
+    pareto,
+    policies,
+    published,
+    replicates,
 )
-"""Names stay text, be they 1000 or NA."""
+from m1flow.storage import M1FlowError
+from m1flow.tables import read_csv
 
 COLUMNS = {
     "policies": policies.COLUMNS,
@@ -22,6 +33,17 @@ COLUMNS = {
     "option_order": order_effects.COLUMNS,
     "calibration": calibration.COLUMNS,
     "calibration_curves": calibration.CURVE_COLUMNS,
+    "cues": cue_effects.COLUMNS,
+    "comparisons": comparisons.COLUMNS,
+    "budget_choice": budget_choice.COLUMNS,
+    "overthinking": overthinking.COLUMNS,
+    "flips": flips.COLUMNS,
+    "failures": failures.COLUMNS,
+    "pareto": pareto.COLUMNS,
+    "replicates": replicates.COLUMNS,
+    "error_kinds": agreement.ERROR_KINDS,
+    "judge_agreement": agreement.AGREEMENT,
+    "published": published.COLUMNS,
 }
 """Of the tables that figures are drawn from, for studies that lack them."""
 
@@ -53,18 +75,6 @@ class StudyTables:
         if "benchmark" not in table:
             return table
         return table.sort_values("benchmark", key=lambda names: names.map(self._order), kind="stable")
-
-
-def read_csv(path: Path) -> pd.DataFrame:
-    """One table.
-
-    Raises:
-        M1FlowError: it can't be read.
-    """
-    try:
-        return pd.read_csv(path, dtype=dict.fromkeys(TEXT_COLUMNS, str), keep_default_na=False, na_values=[""])
-    except (OSError, ValueError) as error:
-        raise M1FlowError(f"{path}: not a readable table ({error}); delete it and rerun: snakemake {path}") from None
 
 
 def read_loss(path: Path) -> pd.DataFrame:

@@ -1,0 +1,62 @@
+"""What the page tells of a study's origin: settings that differ from a preset, revisions of data and models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from m1flow import origins, presets
+from m1flow.rows import MANIFEST
+from m1flow.storage import write_json
+from m1flow.study import Study
+
+ROOT = Path(__file__).resolve().parents[2]
+SHIPPED = [ROOT / "config/config.yaml", *sorted((ROOT / "config/presets").glob("*.yaml"))]
+
+
+@pytest.fixture(scope="module")
+def demo() -> dict:
+    return yaml.safe_load(SHIPPED[0].read_text(encoding="utf-8"))
+
+
+def test_a_study_is_found_by_its_name():
+    assert presets.shipped_as("demo", SHIPPED) == SHIPPED[0]
+    assert presets.shipped_as("m1", SHIPPED).name == "m1.yaml"
+    assert presets.shipped_as("another", SHIPPED) is None
+
+
+def test_an_unchanged_study_has_no_differences(demo):
+    assert presets.differences(Study.from_config(demo).as_dict(), SHIPPED[0]) == []
+
+
+def test_what_was_changed_added_and_left_out_is_told(demo):
+    model = next(iter(demo["models"]))
+    changed = yaml.safe_load(yaml.safe_dump(demo)) | {"seed": 7}
+    changed["models"]["again"] = {"weights": "tiny", "format": "direct"}
+    changed["sources"].pop("clinics")
+    found = {one.key: one for one in presets.differences(Study.from_config(changed).as_dict(), SHIPPED[0])}
+    assert (found["seed"].shipped, found["seed"].here) == ("0", "7")
+    assert (found["models.again.weights"].shipped, found["models.again.weights"].here) == (presets.ABSENT, '"tiny"')
+    assert found["sources.clinics.questions"].here == presets.ABSENT
+    assert not any(key.startswith(f"models.{model}.") for key in found)
+
+
+def test_origins_name_the_commit_that_was_downloaded(tmp_path):
+    write_json(tmp_path / "sources" / "medqa" / MANIFEST, {"commit": "c0ffee"})
+    config = {
+        "sources": {"medqa": {"hub": "a/b", "revision": "main", "path": "x"}, "own": {"path": ["a.csv", "b.csv"]}},
+        "benchmarks": {"made": {"adapter": "formulary"}, "pinned": {"hub": "a/c", "revision": "v1"}},
+        "teachers": {"asked": {"kind": "model", "endpoint": "far"}},
+        "bases": {"tiny": {"architecture": {"layers": 2}}},
+    }
+    rows = origins.origins(config, tmp_path)
+    assert dict(zip(rows["name"], rows["revision"], strict=True)) == {
+        **{"medqa": "c0ffee", "own": "–", "made": "–"},
+        **{"pinned": "v1", "asked": "–", "tiny": "–"},
+    }
+    assert rows["from"].tolist() == [
+        *("hub: a/b", "file: a.csv, b.csv", "made here: formulary"),
+        *("hub: a/c", "asked: endpoint far", "trained here from random weights"),
+    ]
