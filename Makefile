@@ -6,7 +6,10 @@ SHELL := bash
 
 CORES ?= all#                         cores that a run may use
 CONFIG ?= config/config.yaml#         the study; several files are laid over each other
+DOCKER ?= docker#                     what builds the container image
 WORKERS ?= 2#                         parallel test processes
+BUDGET ?= 32#                         thinking tokens that `make ask` allows
+SERVICE ?= pypi#                      whom `make audit` asks
 
 # The first of these that is new enough makes the environment.
 PYTHONS := python3 python3.12 python3.13 python3.11
@@ -20,6 +23,10 @@ PIP := .venv/bin/python -m pip --disable-pip-version-check install -qq
 
 STUDY = $(or $(shell sed -n 's/^study:[[:space:]]*\([^[:space:]#]*\).*/\1/p' $(CONFIG) | tail -n 1),demo)
 REPORT = results/$(STUDY)/report/index.html
+
+# As it was typed: a question is text, for make and for the shell.
+unexport QUESTION
+export ASKED := $(value QUESTION)
 
 # Rules call `python`: the environment's.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -47,15 +54,32 @@ test: lint  ## lint and every test that needs no GPU
 lint: $(STAMP)  ## style of Python and Snakemake code
 	@ruff check .
 	@ruff format --check .
-	@snakefmt --check Snakefile rules
+	@snakefmt --check Snakefile workflow/Snakefile rules
 	@snakemake --lint
+
+.PHONY: docs
+docs: $(STAMP)  ## write docs/config.md from the schema and docs/workflow.md from the rules
+	@python docs/write_config.py
+	@python docs/write_workflow.py
 
 .PHONY: slurm-check
 slurm-check: $(STAMP)  ## look whether a SLURM cluster will run a study (CONFIG=...); docs/cluster.md
 	@python workflow/scripts/check_slurm.py --configfile $(CONFIG)
 
+.PHONY: image
+image:  ## build the container image m1flow (DOCKER=podman, GPU=1 for NVIDIA GPUs); docs/cluster.md
+	@$(DOCKER) build --file containers/Dockerfile --tag m1flow $(if $(GPU),--build-arg GPU=$(GPU)) .
+
+.PHONY: ask
+ask: $(STAMP)  ## ask a model: MODEL=results/demo/models/... BUDGET=32 QUESTION="..." (else typed); docs/asking.md
+	@$(if $(ASKED),printf '%s' "$$ASKED" |) python workflow/scripts/ask.py $(MODEL) --budget $(BUDGET) $(ARGS) $(if $(ASKED),-)
+
+.PHONY: audit
+audit: $(STAMP)  ## look for known vulnerabilities in the pinned packages (SERVICE=pypi or osv); needs the network
+	@python envs/audit.py --service $(SERVICE)
+
 clean:  ## remove the environment and the tools' caches; results stay
-	rm -rf .venv .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .audit .pytest_cache .ruff_cache .hypothesis
 	find workflow tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(STAMP):

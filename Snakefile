@@ -14,6 +14,10 @@ include: "rules/common.smk"
 include: "rules/model_jobs.smk"
 
 
+# What jobs run in under `--sdm apptainer`, and only then: made of containers/Dockerfile, as docs/cluster.md says.
+container: "m1flow.sif"
+
+
 pathvars:
     results=RESULTS,
     logs=f"{RESULTS}/logs",
@@ -30,12 +34,28 @@ include: "rules/domains.smk"
 include: "rules/datasets.smk"
 include: "rules/students.smk"
 include: "rules/sweeps.smk"
+include: "rules/leaks.smk"
+include: "rules/judging.smk"
 include: "rules/report.smk"
 
 
 onstart:
-    if problem := missing_key(workflow.dag.needrun_jobs()):
+    jobs = list(workflow.dag.needrun_jobs())
+    try:
+        check_disk(RESULTS)
+        check_times(str(path) for job in jobs for path in job.input)
+    except M1FlowError as error:
+        raise WorkflowError(str(error))
+    if problem := missing_key(jobs):
         raise WorkflowError(problem)
+
+
+onerror:
+    print(
+        "Run the same command again to go on, once what failed above, if anything did, is cured:"
+        " what is finished stays, and what was generated is kept.",
+        file=sys.stderr,
+    )
 
 
 localrules:
@@ -54,6 +74,7 @@ rule all:
     default_target: True
     input:
         "<results>/report/index.html",
+        "<results>/tables/paper",
     message:
         "the study's report: results/{STUDY.name}/report/index.html"
 
@@ -106,5 +127,6 @@ rule report:
     """Tables, figures and the report."""
     input:
         "<results>/report/index.html",
+        "<results>/tables/paper",
     message:
         "the report is there"

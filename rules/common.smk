@@ -5,11 +5,13 @@ import sys
 from functools import cache
 from pathlib import Path
 
-SCRIPTS = Path(workflow.basedir) / "workflow" / "scripts"
+PROJECT = Path(workflow.current_basedir).parent
+SCRIPTS = PROJECT / "workflow" / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
 
 from m1flow.errors import M1FlowError
+from m1flow.preflight import check_disk, check_times
 from m1flow.script import prefer_this_python
 from m1flow.study import Study, as_flag, lock_path
 
@@ -82,12 +84,23 @@ def code(script):
             for name in names:
                 path = SCRIPTS / name.replace(".", "/")
                 todo += [found for found in (path.with_suffix(".py"), path / "__init__.py") if found.is_file()]
-    return sorted(str(file.relative_to(workflow.basedir)) for file in files)
+    return sorted(str(file.relative_to(PROJECT)) for file in files)
 
 
 def workflow_files(folder):
     """Every file below a folder of the workflow, so that editing one reruns what uses it."""
     return sorted(str(path) for path in Path(folder).rglob("*") if path.is_file())
+
+
+def origins_of(benchmarks):
+    """The upstream data sets of the sources and of some benchmarks, where they are named, as a flag's value."""
+    sections = {"sources": STUDY.sources, "benchmarks": {name: STUDY.benchmarks[name] for name in benchmarks}}
+    return as_flag(
+        {
+            section: {name: entry["origin"] for name, entry in entries.items() if entry.get("origin")}
+            for section, entries in sections.items()
+        }
+    )
 
 
 def recordings(entry):

@@ -12,8 +12,8 @@ from project import Project
 
 RESULTS = Path("results") / "small"
 PAGE = {"render_report": 1}
-REPORT = {"make_tables": 1, **PAGE}
-NUMBERS = {"analyse_sweeps": 1, **REPORT}
+REPORT = {"make_tables": 1, "write_paper_tables": 1, **PAGE}
+NUMBERS = {"analyse_sweeps": 1, "compare_sweeps": 1, **REPORT}
 SCORES = {"score": 3, **NUMBERS}
 SWEPT_AGAIN = {"generate": 3, **SCORES}
 TRAINED_AGAIN = {"fine_tune": 2, "generate": 2, "score": 2, **NUMBERS}
@@ -30,6 +30,10 @@ CHANGES = {
     "shards": ({"sweep": {"shards": 2}}, {**SWEPT_AGAIN, "generate": 6}),
     "a model": (
         {"models": {"second_tiny": {"weights": "tiny", "format": "m1"}}},
+        {"generate": 1, "score": 1, **NUMBERS},
+    ),
+    "a model's sweep": (
+        {"models": {"student": {"sweep": {"samples": 3, "temperature": 0.7}}}},
         {"generate": 1, "score": 1, **NUMBERS},
     ),
     "a model less": ({"models": {"random_student": None}}, NUMBERS),
@@ -50,6 +54,14 @@ CHANGES = {
         {"benchmarks": {"longer": {"adapter": "formulary", "questions": 20, "chain": [4, 5], "seed": 9}}},
         FROM_BENCHMARK,
     ),
+    "a benchmark that the pool doesn't know": (
+        {
+            "benchmarks": {"longer": {"adapter": "formulary", "questions": 20, "chain": [4, 5], "seed": 9}},
+            "pool": {"against": ["in_domain"]},
+        },
+        {"collect_benchmark": 1, "find_leaks": 1, "score_unseen": 1, **SWEPT_AGAIN},
+    ),
+    "the benchmarks that the pool knows, by name": ({"pool": {"against": ["in_domain"]}}, {}),
     "similarity": ({"pool": {"similarity": 95}}, FROM_POOL),
     "the scorer": ({"scorer": "m1"}, SCORES),
     "a teacher's temperature": ({"teachers": {"local": {"temperature": 0.5}}}, {"teach": 1, **REPORT}),
@@ -68,6 +80,7 @@ CHANGES = {
         {"students": {"student": {"resources": {"mem_mb": 9000, "runtime": 60, "threads": 2, "device_tokens": 100}}}},
         PAGE,
     ),
+    "a judge": ({"judge": {"weights": "tiny"}}, {"judge_answers": 1, "tabulate_errors": 1, **REPORT}),
     "an endpoint": ({"endpoints": {"unused": {"url": "http://127.0.0.1:9/v1", "model": "m"}}}, PAGE),
     "the description": ({"description": "Another sentence."}, PAGE),
     "the study's name": ({"study": "other"}, EVERYTHING),
@@ -158,6 +171,12 @@ def moved(small, tmp_path) -> Project:
 
 def test_a_moved_project_has_nothing_to_do(moved):
     assert moved.planned("--configfile", "small.yaml") == {}
+
+
+def test_a_pool_made_alone_first_that_stays_the_same_reruns_nothing_of_what_follows(moved):
+    overlay = moved.overlay("benchmark.yaml", CHANGES["a benchmark"][0])
+    moved.snakemake("pool", "--configfile", "small.yaml", overlay)
+    assert moved.planned("--configfile", "small.yaml", overlay) == SWEPT_AGAIN
 
 
 def test_deleting_all_output_leaves_the_journals_and_so_what_was_generated(moved):

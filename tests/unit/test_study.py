@@ -100,6 +100,17 @@ def changed(config: dict, path: str, value) -> dict:
         ("sweep/budgets", [0, 100000], "sweep.budgets", "leave no room for a prompt"),
         ("sweep/temperature", 0.005, "sweep.temperature", "0 or at least 0.01"),
         ("sweep/temperature", 3, "sweep.temperature", "must be at most 2"),
+        ("models/mini/sweep", [8], "models.mini.sweep", "must be a mapping"),
+        ("models/mini/sweep", {"budgts": [8]}, "models.mini.sweep.budgts", "did you mean 'budgets'?"),
+        ("models/mini/sweep", {"budgets": [8, 8]}, "models.mini.sweep.budgets", "must not repeat"),
+        ("models/mini/sweep", {"budgets": [8, -8]}, "models.mini.sweep.budgets.1", "must be at least 0"),
+        ("models/mini/sweep", {"budgets": [300]}, "models.mini.sweep.budgets", "leave no room for a prompt"),
+        ("models/mini/sweep", {"budgets": None}, "models.mini.sweep.budgets", "missing; add this key"),
+        ("models/mini/sweep", {"samples": 3}, "models.mini.sweep.samples", "set temperature above 0"),
+        ("models/mini/sweep", {"temperature": 0.001}, "models.mini.sweep.temperature", "0 or at least 0.01"),
+        ("models/mini/sweep", {"shards": 2}, "models.mini.sweep.shards", "set sweep.shards instead"),
+        ("models/mini/sweep", {"extensions": {"cues": ["Hmm"]}}, "models.mini.sweep.extensions.cues", "lacks 'Wait'"),
+        ("models/mini/answer_tokens", 8, "models.mini.answer_tokens", "unknown key"),
         ("prompts/evaluate", "no field", "prompts.evaluate", "put {question} in"),
         ("prompts/solve", "x {questions}", "prompts.solve", "unknown field {questions}"),
         ("benchmarks/in_domain/path", "mine.csv", "benchmarks.in_domain.path", "has no use for it"),
@@ -144,12 +155,37 @@ def test_a_key_that_stands_twice_is_refused(config, tmp_path):
 
 def test_null_takes_a_key_away(config):
     config["models"]["mini"] = None
+    config["models"]["tiny_hard_1000"]["sweep"] = None
     config["sweep"]["extensions"] = None
     config["students"]["tiny_hard_40"]["training"] |= {"steps": None, "epochs": 3}
     study = Study.from_config(config)
     assert "mini" not in study.models
     assert "extensions" not in study.sweep
     assert "steps" not in study.students["tiny_hard_40"]["training"]
+
+
+def test_a_models_sweep_is_laid_over_the_studys_key_by_key(config):
+    own = {"samples": 2, "temperature": 0.5, "extensions": {"cues": ["Wait", "Hmm"]}}
+    config["models"] |= {"mini": {"format": "direct", "sweep": own}, "tiny_hard_40": {"sweep": {"extensions": None}}}
+    config["sweep"]["shards"] = 3
+    study = Study.from_config(config)
+    plain = {key: value for key, value in study.sweep.items() if key != "shards"}
+    forced = plain["extensions"]
+    assert study.sweeps["mini"] == plain | own | {"extensions": forced | {"cues": ["Wait", "Hmm"]}}
+    assert study.sweeps["tiny_hard_40"] == {key: value for key, value in plain.items() if key != "extensions"}
+    assert study.sweeps["tiny"] == plain, "nothing of its own; how many jobs share it is no part of it"
+    assert set(study.sweeps) == set(study.models)
+    assert Study.from_config(study.as_dict()) == study
+
+
+def test_the_first_cue_is_the_studys_or_else_a_models(config):
+    assert Study.from_config(config).first_cue == "Wait"
+    config["sweep"]["extensions"] = None
+    for model in config["models"].values():
+        model.pop("sweep", None)
+    assert Study.from_config(config).first_cue == ""
+    config["models"]["mini"]["sweep"] = {"extensions": {"counts": [1], "budgets": [40], "cues": ["Hmm", "none"]}}
+    assert Study.from_config(config).first_cue == "Hmm"
 
 
 def test_defaults_are_filled_in_and_the_config_is_left_alone(config):

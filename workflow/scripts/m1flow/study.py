@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from m1flow import study_checks
+from m1flow import model_sweeps, study_checks
 from m1flow.config_files import Where, as_flag, holds
 from m1flow.errors import M1FlowError
 from m1flow.rows import MANIFEST
@@ -26,13 +26,18 @@ SCHEMA_PATH = Path(__file__).parents[3] / "config" / "schema.yaml"
 
 @dataclass(frozen=True)
 class Study:
-    """A checked study. Each section maps names to settings in which every default is filled in."""
+    """A checked study. Each section maps names to settings in which every default is filled in.
+
+    ``sweeps`` says of each model how it is swept: the study's ``sweep`` with the model's own settings laid over it.
+    ``judge`` is empty where there is none.
+    """
 
     name: str
     seed: int
     description: str
     data_folder: str
     scorer: str
+    published: str
     only_finished: bool
     engine: dict
     formats: dict[str, dict]
@@ -50,7 +55,10 @@ class Study:
     datasets: dict[str, dict]
     students: dict[str, dict]
     models: dict[str, dict]
+    replicates: dict[str, list[str]]
     sweep: dict
+    sweeps: dict[str, dict]
+    judge: dict
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any], files: Iterable[Path | str] = ()) -> Study:
@@ -65,12 +73,19 @@ class Study:
         """
         resolved = _without_nulls(copy.deepcopy(dict(config)))
         where = Where([Path(file) for file in files])
+        own_sweeps = model_sweeps.lay_over_study(resolved, config)
+        if resolved.get("judge") == {}:
+            del resolved["judge"]  # as none is written in `as_dict`: no defaults to fill in
         fill_and_check(resolved, where)
+        resolved.setdefault("judge", {})
+        study_checks.resolve_against(resolved, where)
         study_checks.leave_out_disabled(resolved, where)
         _resolve_names(resolved)
         study_checks.place_downloads(resolved, where)
         study_checks.check_references(resolved, where)
         study_checks.check_paths(resolved, where)
+        model_sweeps.check(resolved, own_sweeps, where)
+        resolved["sweeps"] = model_sweeps.take_out(resolved, own_sweeps)
         resolved["name"] = resolved.pop("study")
         return cls(**resolved)
 
@@ -119,14 +134,20 @@ class Study:
 
     def flag(self, *path: str) -> str:
         """One setting as a command-line flag's value: JSON with sorted keys, so that equal settings are equal text."""
-        value: Any = self.as_dict()
+        value: Any = self.as_dict() | {"sweeps": self.sweeps}
         for key in path:
             value = value[key]
         return as_flag(value)
 
+    @property
+    def first_cue(self) -> str:
+        """The cue whose extensions tables and figures of all models show; "" where nothing is extended."""
+        extended = (sweep["extensions"] for sweep in (self.sweep, *self.sweeps.values()) if "extensions" in sweep)
+        return next(extended, {"cues": [""]})["cues"][0]
+
     def as_dict(self) -> dict:
         """The resolved config, as it could stand in a config file."""
-        values = {key: getattr(self, key) for key in self.__dataclass_fields__}
+        values = {key: getattr(self, key) for key in self.__dataclass_fields__ if key != "sweeps"}
         return {"study": values.pop("name"), **values}
 
 
@@ -147,6 +168,8 @@ def _resolve_names(config: dict) -> None:
     """Defaults that depend on other keys."""
     for name, model in config["models"].items():
         model.setdefault("weights", name)
+    for student in config["students"].values():
+        student.setdefault("seed", config["seed"])
     for dataset in config["datasets"].values():
         dataset.setdefault("tokenizer", next(iter(config["bases"])))
     for question_set in [*config["sources"].values(), *config["benchmarks"].values()]:

@@ -6,6 +6,20 @@ import re
 from pathlib import Path
 
 from m1flow.config_files import Where, as_flag, refuse
+from m1flow.shown_text import in_line
+
+_PROMPT_FIELDS = {
+    "question": {"context", "stem", "options"},
+    "domain": {"question", "codes"},
+    "judge": {"question", "options", "right_answer", "thinking", "answer"},
+}
+"""The fields that prompts may show; the others show the question alone."""
+
+_MEASURED = (
+    *("budgets", "extensions", "permutations", "shards"),
+    *("answer_logprobs", "option_logprobs", "option_answer"),
+)
+"""Settings of a sweep that say what is measured, and change none of the answers."""
 
 
 def leave_out_disabled(config: dict, where: Where) -> None:
@@ -13,6 +27,18 @@ def leave_out_disabled(config: dict, where: Where) -> None:
         config[section] = {name: entry for name, entry in config[section].items() if entry["enabled"]}
         if not config[section] and section == "benchmarks":
             refuse(where, [section], "needs at least one entry that is enabled")
+
+
+def resolve_against(config: dict, where: Where) -> None:
+    """Which benchmarks' questions leave the pool: by default those of all that are enabled."""
+    benchmarks = config["benchmarks"]
+    enabled = [name for name, entry in benchmarks.items() if entry["enabled"]]
+    for name in config["pool"].setdefault("against", enabled):
+        if name not in benchmarks:
+            problem = f"{name!r} is not in benchmarks ({', '.join(benchmarks)})"
+            refuse(where, ["pool", "against"], problem, name, benchmarks)
+        if name not in enabled:
+            refuse(where, ["pool", "against"], f"{name!r} is not enabled; enable it, or take it out here")
 
 
 def place_downloads(config: dict, where: Where) -> None:
@@ -116,24 +142,49 @@ def check_references(config: dict, where: Where) -> None:
             refuse(where, ["students", name, "resources"], f"{problem}, or raise training.batch_size")
     if config["formulary"]["rare_drugs"] >= config["formulary"]["drugs"]:
         refuse(where, ["formulary", "rare_drugs"], "must be fewer than formulary.drugs")
+    _check_replicates(config, where)
     _check_prompts(config["prompts"], where)
     _check_sampling(config, where)
-    room, sweep = config["engine"]["max_model_len"], config["sweep"]
-    capped = [sweep.get(section, {}).get("budgets", []) for section in ("extensions", "permutations")]
-    longest = max(sum(capped, sweep["budgets"])) + sweep["answer_tokens"]
-    if room is not None and longest >= room:
-        problem = f"with the answer, {longest} tokens leave no room for a prompt in engine.max_model_len, {room}"
-        refuse(where, ["sweep", "budgets"], f"{problem}; lower one or raise the other")
+
+
+def _check_replicates(config: dict, where: Where) -> None:
+    """Replicates must be students that differ in the seed of their training and in nothing else that matters."""
+    for name, models in config["replicates"].items():
+        made = {}
+        for model in models:
+            if model not in config["models"]:
+                problem = f"{model!r} is not in models ({', '.join(config['models'])})"
+                refuse(where, ["replicates", name], problem, model, config["models"])
+            entry = config["models"][model]
+            student = config["students"].get(entry["weights"])
+            if student is None:
+                refuse(where, ["replicates", name], f"{model!r} is not fine-tuned in this study; take it out")
+            sampled = {key: value for key, value in entry.get("sweep", {}).items() if key not in _MEASURED}
+            made[model] = student | entry | {"sweep": sampled}
+        apart = ("weights", "seed", "resources", "push_to_hub", "published")
+        first, *others = models
+        for other in others:
+            keys = sorted({*made[first], *made[other]} - {*apart})
+            differing = [key for key in keys if made[first].get(key) != made[other].get(key)]
+            if differing:
+                problem = f"{first!r} and {other!r} differ in {', '.join(differing)}, not in the seed alone"
+                refuse(where, ["replicates", name], f"{problem}; make them alike, or take one out")
+        seeds = [made[model]["seed"] for model in models]
+        if len(set(seeds)) < len(seeds):
+            problem = f"two of them have the same seed ({', '.join(map(str, seeds))}); give each student a seed"
+            refuse(where, ["replicates", name], problem)
 
 
 def _check_respondents(config: dict, where: Where) -> None:
     """Who is asked must say where it is: weights or an endpoint for a model, files for recordings."""
-    domains = config["domains"]
-    for key, section in (("weights", "bases"), ("endpoint", "endpoints"), ("format", "formats")):
-        if domains["by"] == "model" and key in domains and domains[key] not in config[section]:
-            problem = f"{domains[key]!r} is not in {section} ({', '.join(config[section])})"
-            refuse(where, ["domains", key], problem, domains[key], config[section])
+    domains, judge = config["domains"], config["judge"]
     asked = [(["domains"], {"kind": "model", **domains})] if domains["by"] == "model" else []
+    asked += [(["judge"], {"kind": "model", **judge})] if judge else []
+    for path, entry in asked:
+        for key, section in (("weights", "bases"), ("endpoint", "endpoints"), ("format", "formats")):
+            if key in entry and entry[key] not in config[section]:
+                problem = f"{entry[key]!r} is not in {section} ({', '.join(config[section])})"
+                refuse(where, [*path, key], problem, entry[key], config[section])
     for section in ("solvers", "teachers"):
         asked += [([section, name], entry) for name, entry in config[section].items()]
     for path, entry in asked:
@@ -148,12 +199,22 @@ def _check_respondents(config: dict, where: Where) -> None:
         from m1flow.vocabulary import read_vocabulary  # which needs pandas: not wherever a study is looked at
 
         read_vocabulary(domains["vocabulary"])
+    for model in judge.get("models", ()):
+        if model not in config["models"]:
+            problem = f"{model!r} is not in models ({', '.join(config['models'])})"
+            refuse(where, ["judge", "models"], problem, model, config["models"])
+    if "hand_labels" in judge:
+        if not Path(judge["hand_labels"]).is_file():
+            refuse(where, ["judge", "hand_labels"], f"{judge['hand_labels']}: no such file; correct the path")
+        from m1flow.error_labels import read_hand_labels  # which needs pandas, too
+
+        read_hand_labels(judge["hand_labels"])
 
 
 def _check_prompts(prompts: dict, where: Where) -> None:
     """Each prompt must show the question, and no field that there isn't."""
     for name, text in prompts.items():
-        known = {"question": {"context", "stem", "options"}, "domain": {"question", "codes"}}.get(name, {"question"})
+        known = _PROMPT_FIELDS.get(name, {"question"})
         shown = set(re.findall(r"\{([A-Za-z_]\w*)\}", text.replace("{{", "").replace("}}", "")))
         if unknown := sorted(shown - known):
             refuse(where, ["prompts", name], f"unknown field {{{unknown[0]}}}; there are {', '.join(sorted(known))}")
@@ -165,6 +226,8 @@ def _check_prompts(prompts: dict, where: Where) -> None:
             )
     if "{codes}" not in prompts["domain"]:
         refuse(where, ["prompts", "domain"], "doesn't show the vocabulary; put {codes} in")
+    if "{answer}" not in prompts["judge"]:
+        refuse(where, ["prompts", "judge"], "doesn't show what is judged; put {answer} in")
 
 
 def _check_sampling(config: dict, where: Where) -> None:
@@ -173,27 +236,25 @@ def _check_sampling(config: dict, where: Where) -> None:
         for name, entry in config[section].items():
             if 0 < entry["temperature"] < 0.01:
                 refuse(where, [section, name, "temperature"], "must be 0 or at least 0.01")
-    if 0 < config["domains"]["temperature"] < 0.01:
-        refuse(where, ["domains", "temperature"], "must be 0 or at least 0.01")
-    if 0 < config["sweep"]["temperature"] < 0.01:
-        refuse(where, ["sweep", "temperature"], "must be 0 or at least 0.01")
-    sampled = [(["sweep", "samples"], config["sweep"]["samples"], config["sweep"]["temperature"])]
-    sampled += [
-        (["solvers", name, "attempts"], s["attempts"], s["temperature"]) for name, s in config["solvers"].items()
-    ]
-    for path, number, temperature in sampled:
-        if number > 1 and temperature == 0:
-            refuse(
-                where,
-                path,
-                f"{number} greedy generations would all be the same; set temperature above 0 or {path[-1]} to 1",
-            )
+    for section in ("domains", "judge"):
+        if 0 < config[section].get("temperature", 0) < 0.01:
+            refuse(where, [section, "temperature"], "must be 0 or at least 0.01")
+    for name, solver in config["solvers"].items():
+        if solver["attempts"] > 1 and solver["temperature"] == 0:
+            problem = f"{solver['attempts']} greedy generations would all be the same"
+            refuse(where, ["solvers", name, "attempts"], f"{problem}; set temperature above 0 or attempts to 1")
 
 
 def check_paths(config: dict, where: Where) -> None:
     """Local files must be there; their paths become relative to where Snakemake runs, always as lists."""
     folder = Path(config["data_folder"])
+    for key in (["published"], ["domains", "vocabulary"], ["judge", "hand_labels"]):
+        value = config
+        for part in key:
+            value = value.get(part, "")
+        _check_characters(value, key, where)
     for name, base in config["bases"].items():
+        _check_characters(base.get("path", ""), ["bases", name, "path"], where)
         if "path" in base and "hub" not in base and not Path(base["path"]).is_dir():
             refuse(where, ["bases", name, "path"], f"{base['path']}: no such model folder; correct the path")
     for section in ("sources", "benchmarks", "solvers", "teachers"):
@@ -201,6 +262,7 @@ def check_paths(config: dict, where: Where) -> None:
             for key in ("ids", "without_ids") if section in ("sources", "benchmarks") else ():
                 entry[key] = _as_list(entry.get(key, []))
                 for path in entry[key]:
+                    _check_characters(path, [section, name, key], where)
                     if not Path(path).is_file():
                         refuse(where, [section, name, key], f"{path}: no such list of ids; correct the path")
             if "hub" in entry:
@@ -208,10 +270,34 @@ def check_paths(config: dict, where: Where) -> None:
                 continue
             paths = [str(folder / path) for path in _as_list(entry.get("path", []))]
             for path in paths:
+                _check_characters(path, [section, name, "path"], where)
                 if not Path(path).exists():
                     refuse(where, [section, name, "path"], f"{path}: no such file; mend the path or data_folder")
             entry["path"] = paths
     config["data_folder"] = "."
+    _check_published(config, where)
+
+
+def _check_characters(path: str, key: list[str], where: Where) -> None:
+    """Braces would be Snakemake's wildcards, control characters the terminal's; all else is quoted where it is used."""
+    if "{" in path or "}" in path or in_line(path) != path:
+        refuse(where, key, f"{path!r}: a path has no braces and no control characters; rename the file or link to it")
+
+
+def _check_published(config: dict, where: Where) -> None:
+    """The file of published numbers must have every name that a model is published as."""
+    published_as = {name: entry["published"] for name, entry in config["models"].items() if "published" in entry}
+    if not published_as:
+        return
+    if not Path(config["published"]).is_file():
+        refuse(where, ["published"], f"{config['published']}: no such file; correct the path")
+    from m1flow.published import names_in  # which needs pandas: not wherever a study is looked at
+
+    names = names_in(config["published"])
+    for name, entry in published_as.items():
+        if entry not in names:
+            problem = f"{entry!r} is not in {config['published']} ({', '.join(names)})"
+            refuse(where, ["models", name, "published"], problem, entry, names)
 
 
 def _rows_of(entry: dict) -> str:
