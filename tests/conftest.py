@@ -1,4 +1,4 @@
-"""What tests share: the real data, where it is, and small tables of questions."""
+"""What tests share: the real data, where it is, an empty ledger, and small tables of questions."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 import pandas as pd
 import pytest
 
+from m1flow.ledger import Ledger
 from m1flow.storage import CONTRACTS
 
 
@@ -24,6 +25,13 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real data at {folder}; set M1FLOW_DATA to its folder")
     return folder
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    """An endpoint's ledger, new and empty."""
+    with Ledger(tmp_path / "ledger.jsonl") as opened:
+        yield opened
 
 
 @pytest.fixture
