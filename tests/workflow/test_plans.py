@@ -1,11 +1,22 @@
-"""What Snakemake would do, without doing it: every preset plans, mistakes stop it in one line."""
+"""What Snakemake would do, without doing it: every study in config/ plans, mistakes stop it in one line."""
 
 from __future__ import annotations
+
+import re
+import shlex
 
 import pytest
 from project import ROOT, Project
 
 PRESETS = sorted((ROOT / "config" / "presets").glob("*.yaml"))
+OVERLAYS = sorted((ROOT / "config" / "overlays").glob("*.yaml"))
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def commands(text: str) -> list[list[str]]:
+    """The arguments of all `snakemake` commands in a text or in a file's comments, but what takes conda."""
+    lines = re.findall(r"^(?:#\s+)?snakemake (.+)$", text, re.MULTILINE)
+    return [[word for word in shlex.split(line, comments=True) if word != "--use-conda"] for line in lines]
 
 
 @pytest.fixture(scope="module")
@@ -13,8 +24,13 @@ def project(tmp_path_factory):
     return Project(tmp_path_factory.mktemp("project"))
 
 
-def test_the_demo_plans_every_stage(project):
-    assert project.planned() == {
+@pytest.fixture(scope="module")
+def demo(project):
+    return project.planned()
+
+
+def test_the_demo_plans_every_stage(demo):
+    assert demo == {
         "collect_source": 2,
         "collect_benchmark": 3,
         "build_pool": 1,
@@ -26,10 +42,12 @@ def test_the_demo_plans_every_stage(project):
         "tokenise_traces": 1,
         "select_dataset": 4,
         "fine_tune": 6,
-        "generate": 8,
-        "score": 8,
+        "generate": 9,
+        "score": 9,
         "make_tables": 1,
         "analyse_sweeps": 1,
+        "compare_sweeps": 1,
+        "write_paper_tables": 1,
         "render_report": 1,
     }
 
@@ -38,6 +56,36 @@ def test_the_demo_plans_every_stage(project):
 def test_every_preset_plans(project, preset, shared_data):
     arguments = ("--configfile", f"config/presets/{preset.name}", "--config", f"data_folder={shared_data}")
     assert project.planned(*arguments)["render_report"] == 1
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS, ids=lambda path: path.stem)
+def test_every_overlay_plans_by_the_command_at_its_top(project, overlay):
+    given = commands(overlay.read_text(encoding="utf-8"))
+    assert given, "the comment at its top has to say, with a snakemake command, over which study it is laid"
+    for arguments in given:
+        assert f"config/overlays/{overlay.name}" in arguments
+        assert project.planned(*arguments)["render_report"] == 1
+
+
+@pytest.mark.slow
+def test_every_command_of_the_readme_plans(project):
+    """With the changes that it shows as mine.yaml."""
+    [mine] = re.findall(r"^```yaml\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+    (project.folder / "mine.yaml").write_text(mine, encoding="utf-8")
+    (project.folder / "mine.csv").write_text("q,a,b,c,d,gold\nWhich?,1,2,3,4,A\n", encoding="utf-8")
+    planned = [project.planned(*arguments) for arguments in commands(README)]
+    assert len(planned) > 4 and all(planned)
+    assert planned[-1]["fine_tune"] == 7, "the last command lays mine.yaml over the demo, which adds a student"
+
+
+def test_every_make_target_of_the_readme_is_there():
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    named = set(re.findall(r"(?:^|`)make ([a-z-]+)", README, re.MULTILINE))
+    assert {"run", "test"} <= named <= targets
+
+
+def test_the_snakefile_of_the_catalog_plans_the_same(project, demo):
+    assert project.planned("--snakefile", "workflow/Snakefile") == demo | {"study": 1}
 
 
 def test_the_paper_with_traces_asked_for_plans(project):
