@@ -218,7 +218,14 @@ def _theme(series: Sequence[str], ink: Mapping[str, str]) -> dict[str, Any]:
         "font": FONT,
         "axis": axis,
         "title": {"color": ink["ink"], "fontSize": 13, "anchor": "start", "fontWeight": 600, "offset": 10},
-        "legend": {"labelColor": ink["ink"], "title": None, "labelFontSize": 12, "symbolStrokeWidth": 2},
+        "legend": {
+            "labelColor": ink["ink"],
+            "title": None,
+            "labelFontSize": 12,
+            "symbolStrokeWidth": 2,
+            "symbolBaseFillColor": ink["soft"],
+            "symbolBaseStrokeColor": ink["soft"],
+        },
         "range": {"category": list(series)},
         "view": {"stroke": None},
     }

@@ -194,7 +194,8 @@ def macro_average(sweep_rows: pd.DataFrame) -> pd.DataFrame:
         groups = {str(name): group for name, group in cell.groupby("benchmark", sort=True)}
         if len(groups) != wanted[model]:
             continue
-        right = {name: group.groupby("question_id")["correct"].mean() for name, group in groups.items()}
+        # In the order of the file, as in `scored.Grid`: the same draws mean the same questions in every table.
+        right = {name: group.groupby("question_id", sort=False)["correct"].mean() for name, group in groups.items()}
         means = means_with_intervals({name: shares.to_numpy(float)[:, None] for name, shares in right.items()})
         average = means[MACRO if len(groups) > 1 else next(iter(groups))]
         rows.append(
