@@ -51,6 +51,14 @@ def test_a_pair_of_models_by_hand():
     assert row["effect_size"] == pytest.approx(2 * (np.arcsin(0.8**0.5) - np.arcsin(0.575**0.5)))
 
 
+def test_extensions_are_compared_with_none_only_where_none_was_measured():
+    answers = cells(*(column((RIGHT, 4), (WRONG, 4)) for _ in range(3)))
+    for forced, expected in (([(20, 0), (20, 2), (20, 4)], [2, 4]), ([(20, 0), (30, 2), (30, 4)], [])):
+        table = comparisons_table({"m": [made_grid(answers, cells=forced)]}, None)
+        rows = table[table["family"] == "extensions"]
+        assert rows["extensions"].tolist() == expected and (rows["against_extensions"] == 0).all()
+
+
 def test_questions_are_paired_by_id_and_the_rest_is_logged(caplog):
     one = made_grid(cells(column((RIGHT, 2), (WRONG, 4))))
     other = made_grid(cells(column((WRONG, 4), (RIGHT, 3))))

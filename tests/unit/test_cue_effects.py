@@ -8,6 +8,7 @@ import pytest
 from hand_made import as_table, sweep_row
 
 from m1flow.cue_effects import COLUMNS, cue_effects_table
+from m1flow.scored import read_grids
 from m1flow.statistics import MACRO, wilson
 from m1flow.storage import write_table
 
@@ -48,6 +49,13 @@ def test_every_cue_is_held_against_the_first(tmp_path):
     assert hmm["p_holm"] == pytest.approx(4 * hmm["p"]), "the smallest of four tests on single benchmarks"
     assert hmm["thinking_tokens_mean"] == 13
     assert one.loc["none", "one"]["p"] == 1 and one.loc["Hmm", MACRO]["p"] < hmm["p"]
+
+
+def test_by_default_the_first_cue_of_the_sweep_is_the_one_that_tables_take(tmp_path):
+    path = sweep(tmp_path, "m", "one", {"Wait": 5, "Hmm": 13})
+    first = cue_effects_table([path])["cue"].iloc[0]
+    (grid,) = read_grids([path])
+    assert first == "Wait" and grid.right[:, grid.extended[-1]].sum() == 5
 
 
 def test_samples_of_a_question_are_one_unit(tmp_path):

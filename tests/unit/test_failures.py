@@ -50,6 +50,28 @@ def test_most_samples_decide():
     assert categories(halves).tolist() == ["knowledge"], "half of the samples are not most of them"
 
 
+@pytest.mark.parametrize(
+    ("answers", "ended", "category"),
+    [
+        ([W, U], [False, True], "truncated"),
+        ([W, U, U], [False, True, True], "unparsed"),
+        ([U, U, W], [False, False, True], "truncated"),
+        ([U, W, W, W], [True, False, True, True], "knowledge"),
+    ],
+)
+def test_cut_and_unread_samples_count_together(answers, ended, category):
+    """Most samples are cut or unread, though neither most are cut nor most unread."""
+    grid = made_grid([[[answer] for answer in answers]], natural=[[[end] for end in ended]])
+    assert categories(grid).tolist() == [category]
+
+
+def test_right_in_half_of_the_samples_is_not_called_never_right():
+    grid = made_grid([[[R], [W]]], natural=True)
+    (category,) = categories(grid)
+    assert category == "knowledge" and "right in most samples under no budget" in MEANING[category]
+    assert not any("never" in meaning for meaning in MEANING.values())
+
+
 def test_forced_extensions_have_no_say():
     grid = made_grid([[[R, R, W]]], cells=[(10, 0), (20, 0), (20, 1)])
     assert categories(grid).tolist() == ["always"]

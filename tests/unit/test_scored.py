@@ -82,6 +82,14 @@ def test_benchmarks_are_compared_on_what_all_have():
     assert cut[0].thinking_tokens.shape == (2, 2, 2) and cut[1] is short
 
 
+def test_benchmarks_without_a_cell_in_common_are_named_in_one_line():
+    answers = np.zeros((2, 1, 1))
+    grids = [made_grid(answers, cells=[(8, 0)]), made_grid(answers, cells=[(9, 0)], benchmark="c")]
+    with pytest.raises(M1FlowError, match=r"m: its sweeps of b, c share no budget; .*sweep\.budgets") as caught:
+        alike(grids)
+    assert "\n" not in str(caught.value)
+
+
 @pytest.mark.parametrize(("rows", "complaint"), [([], "holds no rows"), ([*rows_of(), rows_of()[0]], "twice")])
 def test_useless_files_are_named(tmp_path, rows, complaint):
     table = as_table(rows) if rows else pd.DataFrame()

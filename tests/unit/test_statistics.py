@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 from synthetic_study import sweep_rows
@@ -61,15 +61,18 @@ def test_one_sample_a_question_is_wilson():
     assert (estimate.low, estimate.high) == pytest.approx((0.2553, 0.3662), abs=5e-5)
 
 
-def test_samples_of_one_question_are_no_new_evidence():
-    """Five copies of each answer must give about the interval of one, not one that is narrower by sqrt(5)."""
-    once = statistics.proportion(rows_of([[1]] * 60 + [[0]] * 40))
-    copied = statistics.proportion(rows_of([[1] * 5] * 60 + [[0] * 5] * 40))
-    assert copied.value == once.value
-    assert copied.high - copied.low == pytest.approx(once.high - once.low, rel=0.12)
+@settings(deadline=None, max_examples=40)
+@given(st.lists(st.integers(0, 4), min_size=1, max_size=60), st.sampled_from([1, 3, 5]))
+def test_copies_of_a_question_s_samples_are_no_new_evidence(right, copies):
+    """Copied samples must give the interval of one, not one that is narrower by the root of their number."""
+    once, copied = (
+        statistics.proportion(rows_of([[int(sample < many) for sample in range(4)] * times for many in right]))
+        for times in (1, copies)
+    )
+    assert (copied.value, copied.low, copied.high, copied.n) == pytest.approx((once.value, once.low, once.high, once.n))
 
 
-def test_cluster_bootstrap_matches_the_cluster_robust_normal_interval():
+def test_several_samples_match_the_cluster_robust_normal_interval():
     rng = np.random.default_rng(1)
     answers = [[int(x) for x in rng.random(4) < p] for p in rng.beta(1, 1, 400)]
     estimate = statistics.proportion(rows_of(answers))
@@ -85,7 +88,7 @@ def test_unanimous_samples_still_have_an_interval(right):
     assert estimate.high - estimate.low > 0.1
 
 
-def test_bootstrap_is_the_same_every_time():
+def test_the_order_of_rows_has_no_say():
     rows = rows_of([[1, 0], [1, 1], [0, 0], [0, 1]])
     assert statistics.proportion(rows) == statistics.proportion(rows.sample(frac=1, random_state=3))
 
@@ -100,52 +103,48 @@ def test_cells_follow_the_contract():
     assert (cell["thinking_tokens_mean"], cell["truncated_rate"], cell["unparsed_rate"]) == (5.5, 0.5, 0.25)
 
 
-def test_flips_count_each_direction_and_pair_by_question():
-    before = rows_of([[1], [1], [0], [0], [1]])
-    after = rows_of([[1], [0], [1], [1]]).iloc[::-1]
-    assert statistics.flips(before, after) == {"pairs": 4, "right_to_wrong": 1, "wrong_to_right": 2, "changed": 3}
+def change_of(values: list[float]) -> statistics.Estimate:
+    """The mean of questions' changes, with its interval."""
+    return statistics.means_with_intervals({"b": np.array(values)[:, None]}, change=True)["b"].estimate(0)
 
 
-def test_a_wrong_answer_that_becomes_unreadable_has_changed_but_not_flipped():
-    before, after = rows_of([[0]]), rows_of([[0]])
-    after["parsed_index"] = None
-    assert statistics.flips(before, after) == {"pairs": 1, "right_to_wrong": 0, "wrong_to_right": 0, "changed": 1}
-
-
-def test_paired_difference_is_the_bonett_price_interval():
+def test_changes_of_one_sample_have_the_bonett_price_interval():
     # By hand: n=100, 30 gained, 10 lost -> p=(31/102, 11/102), half = 1.959964 * sqrt((42/102-(20/102)^2)/102).
-    before = rows_of([[0]] * 30 + [[1]] * 10 + [[1]] * 60)
-    after = rows_of([[1]] * 30 + [[0]] * 10 + [[1]] * 60)
-    change = statistics.paired_difference(before, after)
+    change = change_of([1.0] * 30 + [-1.0] * 10 + [0.0] * 60)
     half = 1.959964 * ((42 / 102 - (20 / 102) ** 2) / 102) ** 0.5
     assert change.value == pytest.approx(0.2)
     assert (change.low, change.high) == pytest.approx((20 / 102 - half, 20 / 102 + half), abs=1e-6)
-    assert change.sign == 1
-
-
-def test_paired_interval_covers_the_truth_about_as_often_as_it_says():
-    rng, held = np.random.default_rng(5), 0
-    for _ in range(150):
-        drawn = rng.choice(3, size=60, p=[0.25, 0.1, 0.65])
-        before = rows_of([[int(x == 1)] for x in drawn])
-        after = rows_of([[int(x == 0)] for x in drawn])
-        change = statistics.paired_difference(before, after)
-        held += change.low <= 0.15 <= change.high
-    assert 0.9 <= held / 150 <= 0.99
 
 
 def test_a_few_questions_all_alike_do_not_prove_a_difference_of_one():
-    change = statistics.paired_difference(rows_of([[0]] * 3), rows_of([[1]] * 3))
+    change = change_of([1.0] * 3)
     assert change.value == 1 and change.low < 0.5
-    assert statistics.paired_difference(rows_of([[0]] * 3), rows_of([[0]] * 3)).sign == 0
+    change = change_of([0.0] * 3)
+    assert change.low < -0.3 and change.high > 0.3
 
 
-def test_paired_difference_with_samples_is_clustered():
-    before, after = rows_of([[0] * 8] * 30 + [[1] * 8] * 30), rows_of([[0] * 8] * 20 + [[1] * 8] * 40)
-    once = statistics.paired_difference(rows_of([[0]] * 30 + [[1]] * 30), rows_of([[0]] * 20 + [[1]] * 40))
-    many = statistics.paired_difference(before, after)
-    assert many.value == pytest.approx(once.value)
-    assert many.high - many.low == pytest.approx(once.high - once.low, rel=0.2)
+@pytest.mark.parametrize("gained", [0, 1, 2, 5, 20])
+def test_a_change_in_few_of_many_samples_is_not_surer_than_none(gained):
+    """150 questions, 8 samples each: so many questions are right once more often."""
+    none, change = change_of([0.0] * 150), change_of([1 / 8] * gained + [0.0] * (150 - gained))
+    assert change.high - change.low >= none.high - none.low > 0.036
+    assert change.low < 0 < change.high
+
+
+@pytest.mark.parametrize("right", [False, True])
+def test_one_sample_that_differs_does_not_make_all_others_surer(right):
+    """150 questions, 8 samples each, all alike but so many samples of different questions."""
+
+    def interval(others: int) -> statistics.Estimate:
+        answers = [[int(right)] * 7 + [int(right ^ (number < others))] for number in range(150)]
+        return statistics.proportion(rows_of(answers))
+
+    found = [interval(others) for others in range(12)]
+    widths = [one.high - one.low for one in found]
+    assert widths == sorted(widths) and widths[0] == pytest.approx(0.025, abs=0.001)
+    for side in ("low", "high"):
+        limits = [getattr(one, side) for one in found]
+        assert limits == sorted(limits, reverse=right)
 
 
 def test_the_interval_of_unpaired_proportions_is_newcombes():
@@ -158,9 +157,10 @@ def test_macro_average_weighs_benchmarks_not_questions():
     rows = pd.concat([rows_of([[1]] * 100, benchmark="large"), rows_of([[1], [0]] * 40, benchmark="small")])
     (macro,) = statistics.macro_average(rows).to_dict("records")
     assert macro["accuracy"] == 0.75
-    # Only the small one varies: half the width of its own bootstrap interval.
-    half = 1.96 * 0.5 / np.sqrt(80) / 2
-    assert (macro["ci_low"], macro["ci_high"]) == pytest.approx((0.75 - half, 0.75 + half), abs=0.015)
+    # Half of what each benchmark's own interval leaves open.
+    large, small = statistics.wilson(100, 100), statistics.wilson(40, 80)
+    below = np.hypot(1 - large[0], 0.5 - small[0]) / 2
+    assert (macro["ci_low"], macro["ci_high"]) == pytest.approx((0.75 - below, 0.75 + (small[1] - 0.5) / 2))
 
 
 def test_macro_average_leaves_out_cells_that_lack_a_benchmark():
@@ -206,6 +206,40 @@ def test_intervals_hold_the_truth_about_as_often_as_they_say():
 
     held = coverage(draw, np.array([0.7]), 300)
     assert ((held >= 0.91) & (held <= 0.985)).all(), held
+
+
+@pytest.mark.parametrize("questions", [30, 150])
+@pytest.mark.parametrize("alike", [0.5, 3.0, 1e6])
+def test_intervals_hold_the_truth_near_the_ends_however_much_questions_differ(questions, alike):
+    """Eight samples of questions whose chances differ much, less, and not at all."""
+    rng, rounds = np.random.default_rng(8), 1000
+    for truth in (0.98, 0.6):
+        chance = rng.beta(truth * alike, (1 - truth) * alike, (questions, rounds))
+        means = statistics.means_with_intervals({"b": rng.binomial(8, chance) / 8})["b"]
+        held = ((means.low <= truth) & (truth <= means.high)).mean()
+        assert held >= 0.95 - 2.5 * np.sqrt(0.95 * 0.05 / rounds), (truth, held)
+
+
+@pytest.mark.parametrize("gain", [0.0, 0.02, 0.15])
+def test_intervals_of_changes_hold_the_truth(gain):
+    """Eight samples before and after; chances of questions differ, and so does what they gain."""
+    rng, rounds = np.random.default_rng(9), 1000
+    before = rng.beta(0.7, 0.3, (60, rounds)) * 0.7
+    after = before + gain * rng.binomial(1, 0.5, before.shape) * 2
+    change = (rng.binomial(8, after) - rng.binomial(8, before)) / 8
+    means = statistics.means_with_intervals({"b": change}, change=True)["b"]
+    held = ((means.low <= gain) & (gain <= means.high)).mean()
+    assert held >= 0.95 - 2.5 * np.sqrt(0.95 * 0.05 / rounds), held
+
+
+def test_a_number_has_one_interval_in_all_tables():
+    rng = np.random.default_rng(10)
+    rows = rows_of(rng.binomial(1, rng.beta(1, 1, (50, 1)), (50, 3)).tolist())
+    (cell,), (macro,) = statistics.cells(rows).to_dict("records"), statistics.macro_average(rows).to_dict("records")
+    shares = rows.groupby("question_id", sort=False)["correct"].mean().to_numpy()
+    means = statistics.means_with_intervals({"other": shares[:, None]})["other"]
+    for name, value in means.row(0).items():
+        assert cell[name] == pytest.approx(value) and macro[name] == pytest.approx(value)
 
 
 def test_intervals_of_many_quantities_together_hold_all_at_once():

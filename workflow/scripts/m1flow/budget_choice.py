@@ -22,7 +22,7 @@ import pandas as pd
 
 from m1flow.early_exit import SPLITS, random_halves
 from m1flow.scored import Grid
-from m1flow.statistics import CONFIDENCE, MACRO, Means, mean_draws, means_with_intervals
+from m1flow.statistics import CONFIDENCE, MACRO, mean_draws, means_with_intervals
 
 LARGEST, CHOSEN, ORACLE = "largest", "chosen", "oracle"
 COLUMNS = "model benchmark way budget budget_low budget_high n accuracy ci_low ci_high".split()
@@ -50,7 +50,7 @@ def budget_choice_table(models: Mapping[str, Sequence[Grid]]) -> pd.DataFrame:
 
 def _rows(right: Mapping[str, np.ndarray], budgets: np.ndarray) -> list[dict]:
     draws = {name: mean_draws(array, name) for name, array in right.items()}
-    plain = means_with_intervals(right, draws=draws)
+    plain = means_with_intervals(right)
     together = means_with_intervals(right, draws=draws, together=True)
     halves = {name: random_halves(len(array), name) for name, array in right.items()}
     rows = []
@@ -66,7 +66,7 @@ def _rows(right: Mapping[str, np.ndarray], budgets: np.ndarray) -> list[dict]:
         }
         for way, (budget, choosable, means, column) in found.items():
             row = {"benchmark": benchmark, "way": way, "budget": budgets[budget]}
-            rows.append(row | _spread(budgets, choosable) | _estimate(means, column))
+            rows.append(row | _spread(budgets, choosable) | {"n": means.n} | means.row(column))
     return rows
 
 
@@ -101,8 +101,3 @@ def _spread(budgets: np.ndarray, choices: Sequence[int]) -> dict[str, int]:
     tail = (1 - CONFIDENCE) / 2
     low, high = np.quantile(choices, [tail, 1 - tail], method="inverted_cdf")
     return {"budget_low": budgets[low], "budget_high": budgets[high]}
-
-
-def _estimate(means: Means, column: int) -> dict[str, float]:
-    numbers = {"accuracy": means.value, "ci_low": means.low, "ci_high": means.high}
-    return {"n": means.n} | {name: array[column] for name, array in numbers.items()}

@@ -3,7 +3,8 @@
 Three families of comparisons follow from the study's design and never from its results:
     models: the headline model (see `roster.headline`) against every other, each under its own largest budget;
     budgets: every model, each budget against the next smaller one;
-    extensions: every model, each number of forced extensions against none, under the largest total budget.
+    extensions: every model, each number of forced extensions against none, under the largest total budget, where
+        none was measured, too.
 Each is made on every benchmark and, where there are several, for their macro average. Methods are those of `paired`;
 intervals are those of `statistics.means_with_intervals`.
 
@@ -84,7 +85,7 @@ def _lines(models: Mapping[str, Sequence[Grid]], lead: str | None) -> Iterator[L
             yield Line(BUDGETS, grids, budgets[1:], grids, budgets[:-1])
     for grids in models.values():
         forced = grids[0].extended
-        if len(forced) > 1:
+        if forced and grids[0].cells[forced[0]][1] == 0:
             yield Line(EXTENSIONS, grids, forced[1:], grids, forced[:1] * (len(forced) - 1))
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from m1flow.paired import holm, p_value
-from m1flow.scored import Grid, alike, grid, in_common, read_scored, unaltered
+from m1flow.scored import GRID, Grid, alike, grid, in_common, read_scored, unaltered
 from m1flow.statistics import MACRO, means_with_intervals
 from m1flow.storage import read_table
 
@@ -24,15 +24,13 @@ COLUMNS = (
     "diff_high p p_holm"
 ).split()
 
-_READ = ["thinking_tokens", "natural_end", "answer_tokens", "answer_logprob", "parsed_index", "correct"]
-
 
 def cue_effects_table(paths: Iterable[Path], first: str | None = None) -> pd.DataFrame:
     """Every cue in every cell with extensions, of the models that were swept with several cues.
 
     Args:
         paths: scored sweeps.
-        first: the cue that the others are compared with; a model's first in the alphabet where it is None.
+        first: the cue that the others are compared with; the first in a model's sweep where it is None.
 
     Returns:
         COLUMNS: one row per model, benchmark (and macro average), cue, cap and number of extensions; n questions.
@@ -53,13 +51,14 @@ def cue_effects_table(paths: Iterable[Path], first: str | None = None) -> pd.Dat
 
 def _by_cue(paths: Sequence[Path], first: str | None) -> dict[str, list[Grid]]:
     """One model's grids under each cue, of all benchmarks, the first cue first; none where there is one cue."""
-    asked = [set(read_table(path, "sweeps", columns=["cue"])["cue"]) - {""} for path in paths]
-    cues = sorted(set.intersection(*asked), key=lambda cue: (cue != first, cue))
+    asked = [dict.fromkeys(read_table(path, "sweeps", columns=["cue"])["cue"]) for path in paths]
+    shared = [cue for cue in asked[0] if cue and all(cue in others for others in asked)]
+    cues = sorted(shared, key=lambda cue: cue != first)
     if len(cues) < 2:
         return {}
     grids: dict[str, list[Grid]] = {cue: [] for cue in cues}
     for path in paths:
-        rows = read_scored(path, _READ)
+        rows = read_scored(path, GRID)
         for cue, own in grids.items():
             own.append(grid(unaltered(rows, cue), path.parent.name, path.stem))
     cut = iter(alike([one for own in grids.values() for one in own]))

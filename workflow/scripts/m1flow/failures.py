@@ -1,7 +1,7 @@
 """Where questions fail: what the curve of one question over budgets tells, from the sweep alone.
 
-A question counts as right under a budget where more than half of its samples are. Cut or unreadable is judged under
-the largest budget, and where more than half of the samples are.
+A question counts as right under a budget where more than half of its samples are. Where more than half of the samples
+under the largest budget are cut or unreadable, it isn't called one of knowledge, but by what most of these are.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ MEANING = {
     "compute": "wrong under small budgets, right from some budget on",
     "lost": "right under some budgets, then wrong up to the largest (over-thinking)",
     "unstable": "right and wrong in turns",
-    "truncated": "never right, and thinking was still cut under the largest budget",
-    "unparsed": "never right, and without a readable answer under the largest budget, though thinking ended",
-    "knowledge": "never right, though thinking ended and an answer was read",
+    "truncated": "right in most samples under no budget, and thinking was still cut under the largest",
+    "unparsed": "right in most samples under no budget, and no answer could be read under the largest, though thinking "
+    "ended",
+    "knowledge": "right in most samples under no budget, though thinking ended and an answer was read",
 }
 """The categories, in the order they are shown; every question is in one."""
 
@@ -71,15 +72,17 @@ def categories(one: Grid) -> np.ndarray:
     right = _most(one.correct[:, :, places])
     changes = (right[:, 1:] != right[:, :-1]).sum(axis=1)
     first, last = right[:, 0], right[:, -1]
-    cut = _most(~one.natural_end[:, :, places[-1:]])[:, 0]
-    unread = _most(one.chosen[:, :, places[-1:]] == UNREAD)[:, 0]
+    cut = ~one.natural_end[:, :, places[-1:]]
+    unusable = cut | (one.chosen[:, :, places[-1:]] == UNREAD)
+    stopped = _most(unusable)[:, 0]
+    mostly_cut = 2 * cut.sum(axis=1)[:, 0] >= unusable.sum(axis=1)[:, 0]
     rules = {
         "always": last & (changes == 0),
         "compute": last & ~first & (changes == 1),
         "lost": ~last & (changes > 0) & (changes <= 2 - first),
         "unstable": changes > 0,
-        "truncated": cut,
-        "unparsed": unread,
+        "truncated": stopped & mostly_cut,
+        "unparsed": stopped,
     }
     return np.select(list(rules.values()), list(rules), "knowledge")
 

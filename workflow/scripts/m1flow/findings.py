@@ -1,40 +1,63 @@
 """The report's opening sentences: made from the numbers, each with its interval, and no claim without a test.
 
-Every sentence is about one paired comparison that the study's design fixes. Its sign-flip test (see `paired`) is
-corrected for as many tests as there are sentences (Holm); only where p then is below 0.05 is a difference called one.
+Every sentence is about one paired comparison that the study's design fixes, on the questions that both sides have, each
+counting once however many samples it has. Its sign-flip test (see `paired`) is corrected for as many tests as there are
+sentences (Holm); only where p then is below 0.05 is a difference called one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import lcm
 
+import numpy as np
 import pandas as pd
 from markupsafe import Markup
-from statsmodels.stats.multitest import multipletests
 
-from m1flow.paired import p_value
-from m1flow.roster import Model, data_series, headline
-from m1flow.statistics import CONFIDENCE, UNIT, Estimate, flips, paired_difference, proportion
+from m1flow.paired import holm, p_value
+from m1flow.roster import Model, data_series, headline, shared_budget
+from m1flow.statistics import CONFIDENCE, Estimate, means_with_intervals
 
 SENTENCES = 3
 
 
 @dataclass(frozen=True)
+class Paired:
+    """Two cells on the same questions.
+
+    Attributes:
+        before: the accuracy of one.
+        after: that of the other.
+        change: the difference.
+        worse: questions that are right less often after.
+        better: questions that are right more often after.
+        p: of the sign-flip test.
+    """
+
+    before: Estimate
+    after: Estimate
+    change: Estimate
+    worse: int
+    better: int
+    p: float
+
+
+@dataclass(frozen=True)
 class Comparison:
-    """What one sentence is about: the rows of two cells, what a difference would mean, and the rest of the sentence."""
+    """What one sentence is about: what a difference would mean, its numbers, and the rest of the sentence."""
 
     what: str
-    before: pd.DataFrame
-    after: pd.DataFrame
-    tell: Callable[[Estimate], Markup]
+    paired: Paired
+    tell: Callable[[Paired], Markup]
 
 
 def findings(rows: pd.DataFrame, models: Sequence[Model], cue: str = "Wait") -> list[Markup]:
     """Up to three sentences on thinking budget, training data, forced extensions, fine-tuning; the first that apply.
 
     The model, benchmark and budgets they are about are fixed by the study's design (see `roster.headline`): the first
-    benchmark, the smallest and the largest budget, the fewest and the most traces, none and the most extensions.
+    benchmark, the smallest and the largest budget (of two models: the largest that both have), the fewest and the most
+    traces, none and the most extensions.
 
     Args:
         rows: the sweeps contract with the columns model and benchmark.
@@ -47,10 +70,8 @@ def findings(rows: pd.DataFrame, models: Sequence[Model], cue: str = "Wait") -> 
     here = rows[rows["benchmark"] == rows["benchmark"].iloc[0]]
     makers = (_on_budget, _on_data, _on_extensions, _on_fine_tuning)
     made = [comparison for make in makers if (comparison := make(here, lead, list(models), cue))][:SENTENCES]
-    if not made:
-        return []
-    tested = multipletests([_p_value(one.before, one.after) for one in made], alpha=1 - CONFIDENCE, method="holm")[0]
-    return [_sentence(one, bool(sure)) for one, sure in zip(made, tested, strict=True)]
+    corrected = holm(np.array([one.paired.p for one in made]))
+    return [_sentence(one, p < 1 - CONFIDENCE) for one, p in zip(made, corrected, strict=True)]
 
 
 def percent(estimate: Estimate) -> Markup:
@@ -71,101 +92,107 @@ def points(estimate: Estimate) -> Markup:
 
 
 def _on_budget(rows: pd.DataFrame, lead: Model, models: list[Model], cue: str) -> Comparison | None:
-    budgets = sorted(_plain(rows, lead)["budget"].unique())
+    mine = rows[(rows["model"] == lead.name) & (rows["extensions"] == 0)]
+    budgets = sorted(mine["budget"].unique())
     if len(budgets) < 2:
         return None
-    least, most = (_cell(rows, lead, budget) for budget in (budgets[0], budgets[-1]))
+    paired = _paired(*(_cell(rows, lead, budget) for budget in (budgets[0], budgets[-1])))
     start = "no thinking" if budgets[0] == 0 else f"up to {budgets[0]:,}"
 
-    def tell(change: Estimate) -> Markup:
+    def tell(found: Paired) -> Markup:
         return Markup(
             "On <i>{}</i>, <i>{}</i> answers {} right with {}, and {} with up to {:,} thinking tokens: {}."
         ).format(
             rows["benchmark"].iloc[0],
             lead.name,
-            percent(proportion(least)),
+            percent(found.before),
             start,
-            percent(proportion(most)),
+            percent(found.after),
             budgets[-1],
-            points(change),
+            points(found.change),
         )
 
-    return Comparison("Thinking longer", least, most, tell)
+    return paired and Comparison("Thinking longer", paired, tell)
 
 
 def _on_data(rows: pd.DataFrame, lead: Model, models: list[Model], cue: str) -> Comparison | None:
-    series = data_series(models)
-    if not series:
+    series = [model for model in data_series(models) if (rows["model"] == model.name).any()]
+    if not series or series[0].traces == series[-1].traces:
         return None
     few, many = series[0], series[-1]
-    before, after = _at_largest(rows, few), _at_largest(rows, many)
-    if not len(before) or not len(after):
+    budget = shared_budget(rows, [few.name, many.name])
+    if budget is None:
         return None
 
-    def tell(change: Estimate) -> Markup:
-        return Markup("On <i>{}</i> with the largest budget, {:,} traces give {}, and {:,} give {}: {}.").format(
+    def tell(found: Paired) -> Markup:
+        return Markup(
+            "On <i>{}</i> with up to {:,} thinking tokens, {:,} traces give {}, and {:,} give {}: {}."
+        ).format(
             rows["benchmark"].iloc[0],
+            budget,
             few.traces,
-            percent(proportion(before)),
+            percent(found.before),
             many.traces,
-            percent(proportion(after)),
-            points(change),
+            percent(found.after),
+            points(found.change),
         )
 
-    return Comparison("Training on more traces", before, after, tell)
+    paired = _paired(_cell(rows, few, budget), _cell(rows, many, budget))
+    return paired and Comparison("Training on more traces", paired, tell)
 
 
 def _on_extensions(rows: pd.DataFrame, lead: Model, models: list[Model], cue: str) -> Comparison | None:
     forced = rows[(rows["model"] == lead.name) & (rows["extensions"] > 0)]
     if not len(forced):
         return None
-    budget, most = int(forced["budget"].max()), int(forced["extensions"].max())
-    before, after = _cell(rows, lead, budget), _cell(rows, lead, budget, most)
-    if not len(before) or not len(after):
-        return None
+    budget = int(forced["budget"].max())
+    most = int(forced.loc[forced["budget"] == budget, "extensions"].max())
 
-    def tell(change: Estimate) -> Markup:
-        moved = flips(before, after)
+    def tell(found: Paired) -> Markup:
         return Markup(
             "With {} forced “{}” <i>{}</i> changes by {} on <i>{}</i>: "
-            "of {:,} answers, {:,} turn from right to wrong and {:,} from wrong to right."
+            "of {:,} questions, {:,} are right less often and {:,} more often."
         ).format(
             most,
             cue,
             lead.name,
-            points(change),
+            points(found.change),
             rows["benchmark"].iloc[0],
-            moved["pairs"],
-            moved["right_to_wrong"],
-            moved["wrong_to_right"],
+            found.change.n,
+            found.worse,
+            found.better,
         )
 
-    return Comparison("Forcing the model to go on", before, after, tell)
+    paired = _paired(_cell(rows, lead, budget), _cell(rows, lead, budget, most))
+    return paired and Comparison("Forcing the model to go on", paired, tell)
 
 
 def _on_fine_tuning(rows: pd.DataFrame, lead: Model, models: list[Model], cue: str) -> Comparison | None:
     base = next((model for model in models if not model.dataset and model.base == lead.base), None)
     if base is None or not lead.dataset:
         return None
-    before, after = _at_largest(rows, base), _at_largest(rows, lead)
-    if not len(before) or not len(after):
+    # A model that doesn't think has but one cell; it is held against the largest budget.
+    budget = shared_budget(rows, [lead.name, base.name] if base.thinks else [lead.name])
+    own = budget if base.thinks else shared_budget(rows, [base.name])
+    if budget is None or own is None:
         return None
 
-    def tell(change: Estimate) -> Markup:
-        return Markup("On <i>{}</i>, <i>{}</i> answers {} right, and <i>{}</i>, made from it, {}: {}.").format(
+    def tell(found: Paired) -> Markup:
+        return Markup(
+            "On <i>{}</i>, <i>{}</i> answers {} right, and <i>{}</i>, made from it, {} "
+            "with up to {:,} thinking tokens: {}."
+        ).format(
             rows["benchmark"].iloc[0],
             base.name,
-            percent(proportion(before)),
+            percent(found.before),
             lead.name,
-            percent(proportion(after)),
-            points(change),
+            percent(found.after),
+            budget,
+            points(found.change),
         )
 
-    return Comparison("Fine-tuning on traces", before, after, tell)
-
-
-def _plain(rows: pd.DataFrame, model: Model) -> pd.DataFrame:
-    return rows[(rows["model"] == model.name) & (rows["extensions"] == 0)]
+    paired = _paired(_cell(rows, base, own), _cell(rows, lead, budget))
+    return paired and Comparison("Fine-tuning on traces", paired, tell)
 
 
 def _cell(rows: pd.DataFrame, model: Model, budget: int, extensions: int = 0) -> pd.DataFrame:
@@ -173,27 +200,35 @@ def _cell(rows: pd.DataFrame, model: Model, budget: int, extensions: int = 0) ->
     return rows[mine & (rows["extensions"] == extensions)]
 
 
-def _at_largest(rows: pd.DataFrame, model: Model) -> pd.DataFrame:
-    """The cell of the study's largest budget; a model that doesn't think has but one."""
-    mine = _plain(rows, model)
-    swept = rows.loc[rows["extensions"] == 0, "budget"].max() if model.thinks else mine["budget"].max()
-    return mine[mine["budget"] == swept]
-
-
-def _p_value(before: pd.DataFrame, after: pd.DataFrame) -> float:
-    """Of the sign-flip test, over the answers that `paired_difference` compares."""
-    columns = [*UNIT, "correct"]
-    pairs = before[columns].merge(after[columns], on=UNIT, suffixes=("_before", "_after"))
-    change = pairs["correct_after"].astype(int) - pairs["correct_before"].astype(int)
-    by_question = change.groupby(pairs["question_id"])
-    return p_value([by_question.mean().to_numpy()], int(by_question.size().max())) if len(pairs) else 1.0
+def _paired(before: pd.DataFrame, after: pd.DataFrame) -> Paired | None:
+    """Two cells compared as in `comparisons`; None where they share no question."""
+    both = {"before": before, "after": after}
+    by_question = {side: cell.groupby("question_id")["correct"].agg(["mean", "size"]) for side, cell in both.items()}
+    shared = pd.concat(by_question, axis="columns", join="inner")
+    if not len(shared):
+        return None
+    shares = shared.xs("mean", axis="columns", level=1).to_numpy(float)
+    change = shares[:, 1] - shares[:, 0]
+    sides, changed = (
+        means_with_intervals({"": shares})[""],
+        means_with_intervals({"": change[:, None]}, change=True)[""],
+    )
+    units = lcm(*np.unique(shared.xs("size", axis="columns", level=1)).tolist())
+    return Paired(
+        before=sides.estimate(0),
+        after=sides.estimate(1),
+        change=changed.estimate(0),
+        worse=int((change < 0).sum()),
+        better=int((change > 0).sum()),
+        p=p_value([change], units),
+    )
 
 
 def _sentence(comparison: Comparison, sure: bool) -> Markup:
     """The verdict that the corrected test allows, then the numbers."""
-    change = paired_difference(comparison.before, comparison.after)
-    verdict = {1: "helps", -1: "hurts"}[1 if change.value > 0 else -1] if sure else "makes no clear difference"
-    return Markup("<b>{} {}.</b> {}").format(comparison.what, verdict, comparison.tell(change))
+    found = comparison.paired
+    verdict = {1: "helps", -1: "hurts"}[1 if found.change.value > 0 else -1] if sure else "makes no clear difference"
+    return Markup("<b>{} {}.</b> {}").format(comparison.what, verdict, comparison.tell(found))
 
 
 def _signed(share: float) -> str:

@@ -4,7 +4,7 @@ The same questions are asked with their options permuted. A model that knows ans
 only in some orders was luck, or a liking for a letter (Pezeshkpour and Hruschka 2024, arXiv 2308.11483; Zheng et al.
 2024, arXiv 2309.03882, who compare recalls by position).
 
-Intervals are bootstrapped over questions. A chi-square test of chosen positions would take the permutations of a
+Intervals are over questions. A chi-square test of chosen positions would take the permutations of a
 question for independent answers, which they aren't, so there is none.
 """
 

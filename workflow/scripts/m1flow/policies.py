@@ -30,7 +30,7 @@ import numpy as np
 import pandas as pd
 
 from m1flow.scored import UNREAD, Grid, by_model
-from m1flow.statistics import MACRO, SEED, Means, mean_draws, means_with_intervals
+from m1flow.statistics import MACRO, SEED, means_with_intervals
 
 MOST_SUBSETS = 256
 MOST_SAMPLES = 64
@@ -86,11 +86,10 @@ def policy_tables(grids: Iterable[Grid]) -> tuple[pd.DataFrame, pd.DataFrame]:
     for model, own in by_model(grids):
         policies = policies_of(own[0])
         outcomes = {one.benchmark: evaluate(one, policies) for one in own}
-        draws = {name: mean_draws(one.right, name) for name, one in outcomes.items()}
-        measured += _rows(model, policies, outcomes, draws)
+        measured += _rows(model, policies, outcomes)
         if own[0].samples > 1 and own[0].thinks:
             for names in [[name] for name in outcomes] + ([list(outcomes)] if len(outcomes) > 1 else []):
-                equal += matched(model, policies, {name: outcomes[name] for name in names}, draws)
+                equal += matched(model, policies, {name: outcomes[name] for name in names})
     return pd.DataFrame(measured, columns=COLUMNS), pd.DataFrame(equal, columns=MATCHED_COLUMNS)
 
 
@@ -183,9 +182,7 @@ def subsets(samples: int, k: int) -> list[tuple[int, ...]]:
     return [tuple(sorted(members.tolist())) for members in drawn]
 
 
-def matched(
-    model: str, policies: Sequence[Policy], outcomes: dict[str, Outcomes], draws: dict[str, np.ndarray]
-) -> list[dict]:
+def matched(model: str, policies: Sequence[Policy], outcomes: dict[str, Outcomes]) -> list[dict]:
     """Policies at equal total thinking tokens, on one benchmark or as macro average over several.
 
     The totals are those above 0 of the measured single-sample cells and of parallel votes. Between two neighbouring
@@ -197,7 +194,6 @@ def matched(
         model: its name.
         policies: as in ``outcomes``.
         outcomes: by benchmark.
-        draws: `statistics.mean_draws` of what is right, by benchmark.
 
     Returns:
         Rows with MATCHED_COLUMNS. ``samples`` is a mean where a mixture has several. ``difference`` is to one sample
@@ -225,7 +221,6 @@ def matched(
         means_with_intervals(
             {name: one.right @ columns for name, one in outcomes.items()},
             change=change,
-            draws={name: draws[name] @ columns for name in outcomes},
         )[where]
         for columns, change in ((mixes, False), (mixes - np.array(references).T, True))
     )
@@ -233,25 +228,23 @@ def matched(
     rows = []
     for number, (total, family, choice) in enumerate(keys):
         row = {"model": model, "benchmark": where, "thinking_tokens": total, "family": family, "choice": choice}
-        row |= {"samples": samples[number]} | _estimate(means, number)
+        row |= {"samples": samples[number]} | means.row(number)
         if references[number] is not weights[number]:
-            row |= dict(zip(MATCHED_COLUMNS[-3:], _estimate(differences, number).values(), strict=True))
+            row |= dict(zip(MATCHED_COLUMNS[-3:], differences.row(number).values(), strict=True))
         rows.append(row)
     return rows
 
 
-def _rows(
-    model: str, policies: Sequence[Policy], outcomes: dict[str, Outcomes], draws: dict[str, np.ndarray]
-) -> list[dict]:
+def _rows(model: str, policies: Sequence[Policy], outcomes: dict[str, Outcomes]) -> list[dict]:
     rows = []
-    estimates = means_with_intervals({name: one.right for name, one in outcomes.items()}, draws=draws)
+    estimates = means_with_intervals({name: one.right for name, one in outcomes.items()})
     for name, means in estimates.items():
         among = list(outcomes.values()) if name == MACRO else [outcomes[name]]
         thinking, answering = (
             np.mean([getattr(one, what).mean(axis=0) for one in among], axis=0) for what in ("thinking", "answering")
         )
         for number, policy in enumerate(policies):
-            row = {"model": model, "benchmark": name, "n": means.n} | asdict(policy) | _estimate(means, number)
+            row = {"model": model, "benchmark": name, "n": means.n} | asdict(policy) | means.row(number)
             rows.append(row | {"thinking_tokens": thinking[number], "answer_tokens": answering[number]})
     return rows
 
@@ -293,7 +286,3 @@ def _mixture(tokens: np.ndarray, line: Sequence[int], total: float) -> np.ndarra
     share = (total - along[above - 1]) / (along[above] - along[above - 1])
     weights[line[above - 1]], weights[line[above]] = 1 - share, share
     return weights
-
-
-def _estimate(means: Means, number: int) -> dict[str, float]:
-    return {"accuracy": means.value[number], "ci_low": means.low[number], "ci_high": means.high[number]}

@@ -2,9 +2,11 @@
 
 Questions and seeds are two crossed samples: other questions could have been asked, and other seeds trained with. The
 interval's variance is the sum of what either would change, which counts what only question and seed together do twice,
-as drawing both again would (the pigeonhole bootstrap: Owen 2007, Ann. Appl. Stat. 1:386). Seeds are few, so a bootstrap
-over them is too narrow; the interval is of Student's t with the degrees of freedom of Satterthwaite 1946,
-Biometrics Bull. 2:110. It is about accuracy as training and questions come, not about the models at hand.
+as drawing both again would (the pigeonhole bootstrap: Owen 2007, Ann. Appl. Stat. 1:386). What other questions would
+change is recovered from the limits of the interval over questions of the seeds' mean, on either side (Zou and Donner
+2008, Stat. Med. 27:1693), so that it is known near 0 and 1 too. Seeds are few, so a bootstrap over them is too narrow;
+the interval is of Student's t with the degrees of freedom of Satterthwaite 1946, Biometrics Bull. 2:110. It is about
+accuracy as training and questions come, not about the models at hand.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ import pandas as pd
 from scipy import stats
 
 from m1flow.scored import Grid
-from m1flow.statistics import CONFIDENCE, MACRO, wilson
+from m1flow.statistics import CONFIDENCE, MACRO, Means, means_with_intervals
 
 log = logging.getLogger(__name__)
 
@@ -54,17 +56,17 @@ def _rows(members: Sequence[Sequence[Grid]]) -> list[dict]:
     # (seed, question, budget) of every benchmark.
     right = {same[0].benchmark: np.stack(_aligned(same, cells)) for same in zip(*members, strict=True)}
     rows = []
-    for benchmark in [*right, MACRO] if len(right) > 1 else right:
+    for benchmark, means in means_with_intervals({name: shares.mean(axis=0) for name, shares in right.items()}).items():
         among = list(right.values()) if benchmark == MACRO else [right[benchmark]]
         each = np.mean([shares.mean(axis=1) for shares in among], axis=0)
-        low, high = _interval(each, among)
+        low, high = _interval(each, means)
         for place, budget in enumerate(budgets):
             rows.append(
                 {
                     "benchmark": benchmark,
                     "budget": budget,
-                    "n": sum(shares.shape[1] for shares in among),
-                    "accuracy": each[:, place].mean(),
+                    "n": means.n,
+                    "accuracy": means.value[place],
                     "seed_sd": each[:, place].std(ddof=1),
                     "lowest": each[:, place].min(),
                     "highest": each[:, place].max(),
@@ -75,29 +77,23 @@ def _rows(members: Sequence[Sequence[Grid]]) -> list[dict]:
     return rows
 
 
-def _interval(each: np.ndarray, among: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+def _interval(each: np.ndarray, means: Means) -> tuple[np.ndarray, np.ndarray]:
     """The interval of every budget's accuracy.
 
     Args:
         each: each seed's accuracy, (seed, budget).
-        among: shares of right samples, (seed, question, budget), of the benchmarks that it is a mean of.
+        means: of the seeds' mean, with what other questions would change.
     """
-    value, seeds = each.mean(axis=0), len(each)
-    # What other seeds, and other questions of each benchmark, would change; and with how many degrees of freedom.
-    parts = [(each.var(axis=0, ddof=1) / seeds, seeds - 1)]
-    for shares in among:
-        n = shares.shape[1]
-        spread = shares.mean(axis=0).var(axis=0, ddof=1) if n > 1 else np.full(len(value), 0.25)
-        parts.append((spread / n / len(among) ** 2, max(1, n - 1)))
-    variance = sum(part for part, _ in parts)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        freedom = variance**2 / sum(part**2 / degrees for part, degrees in parts)
-        half = stats.t.ppf(0.5 + CONFIDENCE / 2, freedom) * np.sqrt(variance)
-    low, high = (value - half).clip(min=0), (value + half).clip(max=1)
-    for place in np.flatnonzero(variance < 1e-12):  # all right or all wrong, by every seed
-        questions = sum(shares.shape[1] for shares in among)
-        low[place], high[place] = wilson(round(float(value[place]) * questions), questions)
-    return low, high
+    seeds = len(each)
+    of_seeds = each.var(axis=0, ddof=1) / seeds
+    quantile = 0.5 + CONFIDENCE / 2
+    lengths = []
+    for length in (means.value - means.low, means.high - means.value):
+        variance = of_seeds + (length / stats.norm.ppf(quantile)) ** 2
+        # Only seeds are few: the less of the variance is theirs, the more degrees of freedom.
+        freedom = (seeds - 1) * (variance / of_seeds.clip(min=1e-30)) ** 2
+        lengths.append(stats.t.ppf(quantile, freedom.clip(min=seeds - 1)) * np.sqrt(variance))
+    return (means.value - lengths[0]).clip(min=0), (means.value + lengths[1]).clip(max=1)
 
 
 def _all_have(members: Sequence[Sequence[Grid]], cell: tuple[int, int]) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +25,7 @@ class Model:
         recipe: how its training examples were selected.
         base: the base it was made from.
         dataset: what it was fine-tuned on.
+        again: whether the study evaluates the same weights under another name, which is the plain one.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Model:
     recipe: str = ""
     base: str = ""
     dataset: str = ""
+    again: bool = False
 
     @property
     def family(self) -> tuple[str, str, str]:
@@ -52,7 +54,7 @@ class Model:
 
 
 def roster(config: Mapping[str, Any], accuracy: pd.DataFrame, dataset_sizes: Mapping[str, int]) -> list[Model]:
-    """Every model of the accuracy table: direct ones first, then by base, recipe, method and training traces.
+    """Every model of the accuracy table: direct ones first, then by method, recipe, training traces, and as listed.
 
     Args:
         config: the resolved study config; models it doesn't name are listed with what the table tells.
@@ -60,40 +62,65 @@ def roster(config: Mapping[str, Any], accuracy: pd.DataFrame, dataset_sizes: Map
         dataset_sizes: rows of each dataset, by name.
     """
     budgets = accuracy.groupby("model")["budget"].max()
-    models = [_describe(str(name), bool(budgets[name] > 0), config, dataset_sizes) for name in budgets.index]
-    return sorted(
-        models, key=lambda m: (m.thinks, m.method == "lora", m.recipe in UNFILTERED, m.traces, m.base, m.name)
-    )
+    listed = dict.fromkeys([*config.get("models", {}), *map(str, budgets.index)])
+    models = [
+        _describe(name, bool(budgets[name] > 0), config, dataset_sizes) for name in listed if name in budgets.index
+    ]
+    return sorted(models, key=lambda m: (m.thinks, m.method == "lora", m.recipe in UNFILTERED, m.traces))
 
 
 def headline(models: list[Model]) -> Model | None:
     """The model that findings are about: the most filtered traces, of the base with most students.
 
-    Chosen by how it was made, never by how it did.
+    Chosen by how it was made, never by how it did; of equals the first. One evaluated again is chosen only where
+    no other thinks.
+
+    Args:
+        models: as `roster` returns them.
     """
     thinking = [model for model in models if model.thinks]
     if not thinking:
         return None
     relatives = Counter(model.family for model in thinking)
     return max(
-        thinking, key=lambda m: (m.method == "full", m.recipe not in UNFILTERED, m.traces, relatives[m.family], m.name)
+        thinking,
+        key=lambda m: (not m.again, m.method == "full", m.recipe not in UNFILTERED, m.traces, relatives[m.family]),
     )
 
 
 def data_series(models: list[Model]) -> list[Model]:
-    """The headline model's family, by training traces; empty where the amount of data was not varied."""
+    """The headline model's family, by training traces, each evaluated once; empty where the amount was not varied."""
     lead = headline(models)
-    family = [model for model in models if lead and lead.dataset and model.dataset and model.family == lead.family]
+    trained = [model for model in models if model.dataset and not model.again]
+    family = [model for model in trained if lead and lead.dataset and model.family == lead.family]
     family.sort(key=lambda model: model.traces)
     return family if len({model.traces for model in family}) > 1 else []
 
 
+def shared_budget(rows: pd.DataFrame, names: Iterable[str]) -> int | None:
+    """The largest budget that several models were measured with, without extensions; None where they share none.
+
+    Args:
+        rows: with model, budget and extensions.
+        names: the models.
+    """
+    plain = rows[rows["extensions"] == 0]
+    budgets = [set(plain.loc[plain["model"] == name, "budget"]) for name in names]
+    shared = set.intersection(*budgets) if budgets else ()
+    return int(max(shared)) if shared else None
+
+
 def _describe(name: str, thinks: bool, config: Mapping[str, Any], sizes: Mapping[str, int]) -> Model:
-    weights = config.get("models", {}).get(name, {}).get("weights", name)
+    entries = config.get("models", {})
+    entry = entries.get(name, {})
+    weights = entry.get("weights", name)
+    # Of several entries of the same weights, that with their name is the plain one, or one without a sweep of its own.
+    same = [n for n, e in entries.items() if e.get("weights", n) == weights]
+    again = name in same and name != min(same, key=lambda n: (n != weights, bool(entries[n].get("sweep"))))
     student = config.get("students", {}).get(weights)
     if student is None:
-        return Model(name, thinks, base=weights)
+        return Model(name, thinks, base=weights, again=again)
     dataset = config.get("datasets", {}).get(student["dataset"], {})
     traces = sizes.get(student["dataset"], dataset.get("size") or 0)
     method, recipe = student.get("method", "full"), dataset.get("recipe", "")
-    return Model(name, thinks, int(traces), method, recipe, student["base"], student["dataset"])
+    return Model(name, thinks, int(traces), method, recipe, student["base"], student["dataset"], again)

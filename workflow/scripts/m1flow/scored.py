@@ -20,7 +20,8 @@ KEY = ["question_id", "sample", "budget", "extensions", "cue", "permutation"]
 UNREAD = -1
 """The chosen option where no answer could be read."""
 
-_GRID = ["thinking_tokens", "natural_end", "answer_tokens", "answer_logprob", "parsed_index", "correct"]
+GRID = ["thinking_tokens", "natural_end", "answer_tokens", "answer_logprob", "parsed_index", "correct"]
+"""The further columns that a Grid is made of."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class Grid:
 
     @property
     def extended(self) -> list[int]:
-        """Places of the cells under the largest budget with extensions, by their number, none included."""
+        """Places of the cells under the largest budget with extensions, by their number; none, too, where measured."""
         forced = max((budget for budget, extensions in self.cells if extensions), default=None)
         return [place for place, (budget, _) in enumerate(self.cells) if budget == forced]
 
@@ -107,7 +108,7 @@ def unaltered(rows: pd.DataFrame, cue: str | None = None) -> pd.DataFrame:
 def read_grids(paths: Iterable[Path], cue: str | None = None) -> Iterator[Grid]:
     """Every file's grid, one in memory at a time; model and benchmark are the names of its folder and of the file."""
     for path in paths:
-        yield grid(unaltered(read_scored(path, _GRID), cue), path.parent.name, path.stem)
+        yield grid(unaltered(read_scored(path, GRID), cue), path.parent.name, path.stem)
 
 
 def grid(rows: pd.DataFrame, model: str, benchmark: str) -> Grid:
@@ -152,8 +153,17 @@ def by_model(grids: Iterable[Grid]) -> Iterator[tuple[str, list[Grid]]]:
 
 
 def alike(grids: Sequence[Grid]) -> list[Grid]:
-    """Grids cut to the cells and the number of samples that all have, so that means over them mean one thing."""
+    """Grids cut to the cells and the number of samples that all have, so that means over them mean one thing.
+
+    Raises:
+        M1FlowError: they have no cell in common.
+    """
     cells = [cell for cell in grids[0].cells if all(cell in one.cells for one in grids)]
+    if not cells:
+        among = ", ".join(dict.fromkeys(one.benchmark for one in grids))
+        raise M1FlowError(
+            f"{grids[0].model}: its sweeps of {among} share no budget; sweep them with one list of sweep.budgets"
+        )
     samples = min(one.samples for one in grids)
     return [_cut(one, cells, samples) for one in grids]
 

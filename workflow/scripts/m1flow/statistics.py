@@ -1,17 +1,20 @@
 """Numbers with their uncertainty: intervals of a cell, paired differences, macro averages.
 
-Methods and sources:
-    Wilson score interval: Wilson 1927, JASA 22:209; recommended by Brown, Cai and DasGupta 2001, Stat. Sci. 16:101.
-    Paired difference of proportions: the adjusted Wald interval of Bonett and Price 2012, J. Educ. Behav. Stat. 37:479.
-    Several samples a question: percentile bootstrap over questions as clusters (Efron and Tibshirani 1993, ch. 13;
-    Field and Welsh 2007, J. R. Stat. Soc. B 69:369), since samples of one question are not independent.
-    Macro average: the same bootstrap, stratified by benchmark; benchmarks in which all questions are alike add the
-        length of their own intervals (variances recovered from limits: Zou and Donner 2008, Stat. Med. 27:1693).
-    Means of many values a question (`means_with_intervals`): that bootstrap, with the same draws for all of them, so
-    that differences between them are paired.
+Methods and sources; the values are questions' means, so that samples of one question never count as independent:
+    Means of shares: Wilson's score interval (Wilson 1927, JASA 22:209; recommended by Brown, Cai and DasGupta 2001,
+        Stat. Sci. 16:101) over questions. With several samples a question's share varies less than a single answer, by
+        p(1 - p). For other p it varies less by the same factor (as many answers as it takes for that variance: Korn and
+        Graubard 1998, Surv. Methodol. 24:193), or by the same amount; the outer limits of both are taken. The second
+        never collapses: where all is right, or all wrong, the interval is that of as many questions with one sample.
+    Means of differences: the adjusted Wald interval of Bonett and Price 2012, J. Educ. Behav. Stat. 37:479, which adds
+        one question gained and one lost, over questions' differences.
+    Macro average: lengths of the benchmarks' intervals, added in squares (variances recovered from limits: Zou and
+        Donner 2008, Stat. Med. 27:1693).
     Intervals that hold for many quantities at once, so for one that was picked for its value, too: the level at which
-    the bootstrap's largest standardised deviation stays within (Mandel and Betensky 2008, Comput. Stat. Data Anal.
-    52:2158; Westfall and Young 1993, Resampling-Based Multiple Testing).
+    the largest standardised deviation stays within, over bootstrap draws of questions (Mandel and Betensky 2008,
+    Comput. Stat. Data Anal. 52:2158; Westfall and Young 1993, Resampling-Based Multiple Testing).
+    Other quantities: percentiles of bootstrap draws of questions as clusters (Efron and Tibshirani 1993, ch. 13; Field
+    and Welsh 2007, J. R. Stat. Soc. B 69:369), the same for everything that is measured on a benchmark.
 """
 
 from __future__ import annotations
@@ -25,7 +28,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from scipy import stats
-from statsmodels.stats.proportion import proportion_confint
 
 from m1flow.scored import read_scored, unaltered
 from m1flow.storage import CONTRACTS
@@ -38,7 +40,6 @@ CELL = ["model", "benchmark", "budget", "extensions"]
 COUNTED = (
     "question_id sample budget extensions thinking_tokens natural_end answer_tokens parsed_index outcome correct"
 ).split()
-UNIT = ["question_id", "sample"]
 MACRO = "macro average"
 """Stands for a benchmark where a number is the mean over all; no benchmark can have this name."""
 ALL = "all benchmarks"
@@ -53,11 +54,6 @@ class Estimate:
     low: float
     high: float
     n: int
-
-    @property
-    def sign(self) -> int:
-        """1 or -1 where the interval lies on one side of zero, 0 where the data don't tell."""
-        return int(self.low > 0) - int(self.high < 0)
 
 
 def read_sweeps(paths: Iterable[Path], cue: str | None = None) -> pd.DataFrame:
@@ -83,25 +79,19 @@ def wilson(correct: float, n: float, error: float = 1 - CONFIDENCE) -> tuple[flo
     """The Wilson score interval of a proportion; (0, 1) where nothing was observed. Effective numbers may be broken."""
     if n == 0:
         return 0.0, 1.0
-    low, high = proportion_confint(correct, n, alpha=error, method="wilson")
-    # At the ends the formula gives 0 or 1 up to rounding.
-    return (0.0 if correct == 0 else float(low)), (1.0 if correct == n else float(high))
+    share = correct / n
+    low, high = _score_interval(share, share * (1 - share), n, error)
+    return float(low), float(high)
 
 
 def proportion(rows: pd.DataFrame) -> Estimate:
-    """Accuracy of one cell: Wilson with one sample a question, a bootstrap over questions with several.
+    """Accuracy of one cell: the mean of its questions' shares of right samples, as in `means_with_intervals`.
 
     Args:
         rows: question_id, correct; one row per question and sample.
     """
-    totals = rows.groupby("question_id")["correct"].agg(["sum", "count"])
-    correct, n = int(totals["sum"].sum()), int(totals["count"].sum())
-    accuracy = correct / n if n else float("nan")
-    if len(totals) == n or correct in (0, n):
-        # All right or all wrong: resampling would give an interval of no width. Questions, not samples, are the units.
-        return Estimate(accuracy, *wilson(round(accuracy * len(totals)) if n else 0, len(totals)), len(totals))
-    draws = _resampled_ratio(totals["sum"].to_numpy(), totals["count"].to_numpy())
-    return Estimate(accuracy, *_percentiles(draws), len(totals))
+    shares = rows.groupby("question_id")["correct"].mean().to_numpy(float)
+    return means_with_intervals({"": shares[:, None]})[""].estimate(0)
 
 
 def cells(sweep_rows: pd.DataFrame) -> pd.DataFrame:
@@ -133,44 +123,6 @@ def cells(sweep_rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=CONTRACTS["accuracy"].names)
 
 
-def flips(before: pd.DataFrame, after: pd.DataFrame) -> dict[str, int]:
-    """How answers moved between two cells, over the question-samples that both hold.
-
-    Returns:
-        pairs, right_to_wrong, wrong_to_right, and changed (another option chosen, or none any more).
-    """
-    pairs = _paired(before, after)
-    was, now = pairs["correct_before"].astype(bool), pairs["correct_after"].astype(bool)
-    chosen_before = pairs["parsed_index_before"].fillna(-1).astype(int)
-    chosen_after = pairs["parsed_index_after"].fillna(-1).astype(int)
-    return {
-        "pairs": len(pairs),
-        "right_to_wrong": int((was & ~now).sum()),
-        "wrong_to_right": int((~was & now).sum()),
-        "changed": int((chosen_before != chosen_after).sum()),
-    }
-
-
-def paired_difference(before: pd.DataFrame, after: pd.DataFrame) -> Estimate:
-    """Accuracy after minus accuracy before on the same questions, with its interval.
-
-    Bonett-Price with one sample a question; the cluster bootstrap over questions with several.
-    """
-    pairs = _paired(before, after)
-    change = pairs["correct_after"].astype(float) - pairs["correct_before"].astype(float)
-    totals = change.groupby(pairs["question_id"]).agg(["sum", "count"])
-    n = len(totals)
-    if n == 0:
-        return Estimate(float("nan"), -1.0, 1.0, 0)
-    value = float(change.mean())
-    if len(pairs) == n or totals["sum"].nunique() == 1:
-        per_question = totals["sum"] / totals["count"]
-        low, high = _bonett_price(float(per_question.clip(lower=0).sum()), float(-per_question.clip(upper=0).sum()), n)
-    else:
-        low, high = _percentiles(_resampled_ratio(totals["sum"].to_numpy(), totals["count"].to_numpy()))
-    return Estimate(value, low, high, n)
-
-
 def unpaired_interval(value: Any, low: Any, high: Any, other: Any, other_low: Any, other_high: Any) -> tuple[Any, Any]:
     """The interval of a proportion minus another, of other questions, from the intervals of both; of arrays, too.
 
@@ -181,7 +133,7 @@ def unpaired_interval(value: Any, low: Any, high: Any, other: Any, other_low: An
 
 
 def macro_average(sweep_rows: pd.DataFrame) -> pd.DataFrame:
-    """The mean of the benchmarks' accuracies per model, budget and extensions, with a stratified bootstrap interval.
+    """The mean of the benchmarks' accuracies per model, budget and extensions, with its interval.
 
     Only cells that cover every benchmark of the model are averaged: a mean over fewer would be another quantity.
 
@@ -194,10 +146,9 @@ def macro_average(sweep_rows: pd.DataFrame) -> pd.DataFrame:
         groups = {str(name): group for name, group in cell.groupby("benchmark", sort=True)}
         if len(groups) != wanted[model]:
             continue
-        # In the order of the file, as in `scored.Grid`: the same draws mean the same questions in every table.
-        right = {name: group.groupby("question_id", sort=False)["correct"].mean() for name, group in groups.items()}
+        right = {name: group.groupby("question_id")["correct"].mean() for name, group in groups.items()}
         means = means_with_intervals({name: shares.to_numpy(float)[:, None] for name, shares in right.items()})
-        average = means[MACRO if len(groups) > 1 else next(iter(groups))]
+        average = means[MACRO if len(groups) > 1 else next(iter(groups))].estimate(0)
         rows.append(
             {
                 "model": model,
@@ -205,9 +156,9 @@ def macro_average(sweep_rows: pd.DataFrame) -> pd.DataFrame:
                 "extensions": extensions,
                 "benchmarks": len(groups),
                 "n": len(cell),
-                "accuracy": average.value[0],
-                "ci_low": average.low[0],
-                "ci_high": average.high[0],
+                "accuracy": average.value,
+                "ci_low": average.low,
+                "ci_high": average.high,
                 "thinking_tokens_mean": float(np.mean([group["thinking_tokens"].mean() for group in groups.values()])),
             }
         )
@@ -224,6 +175,14 @@ class Means:
     high: np.ndarray
     n: int
 
+    def estimate(self, number: int) -> Estimate:
+        """One of the quantities."""
+        return Estimate(float(self.value[number]), float(self.low[number]), float(self.high[number]), self.n)
+
+    def row(self, number: int) -> dict[str, float]:
+        """One of the quantities, an accuracy, as tables have it."""
+        return {"accuracy": self.value[number], "ci_low": self.low[number], "ci_high": self.high[number]}
+
 
 def means_with_intervals(
     values: Mapping[str, np.ndarray],
@@ -237,42 +196,70 @@ def means_with_intervals(
     Args:
         values: benchmark to an array (questions, quantities): shares from 0 to 1, or differences of two.
         change: the values are differences, from -1 to 1.
-        draws: their `mean_draws` by benchmark, where they are known.
+        draws: their `mean_draws` by benchmark, where they are known; of use with ``together`` only.
         together: the intervals of a benchmark are to hold for all quantities at once.
 
     Returns:
-        Means by benchmark, then under MACRO. Wilson (for changes: Bonett and Price) where every question's value is a
-        whole number, as in `proportion` and `paired_difference`; else the bootstrap.
+        Means by benchmark, then under MACRO.
     """
-    if draws is None:
+    if together and draws is None:
         draws = {name: mean_draws(array, name) for name, array in values.items()}
-    made = {}
-    for name, array in values.items():
-        error = _error_of_each(draws[name]) if together else 1 - CONFIDENCE
-        made[name] = Means(array.mean(axis=0), *percentiles(draws[name], error), len(array))
-        for column in np.flatnonzero((array == np.rint(array)).all(axis=0) | (array == array[:1]).all(axis=0)):
-            made[name].low[column], made[name].high[column] = _whole_interval(array[:, column], change, error)
+
+    def error(names: Sequence[str]) -> float:
+        return _error_of_each(np.mean([draws[name] for name in names], axis=0)) if together else 1 - CONFIDENCE
+
+    made = {name: _means(array, change, error([name])) for name, array in values.items()}
     if len(values) > 1:
-        drawn = np.mean(list(draws.values()), axis=0)
-        low, high = percentiles(drawn, _error_of_each(drawn) if together else 1 - CONFIDENCE)
-        made[MACRO] = _widened(low, high, values, made)
+        shared = error(list(values))
+        made[MACRO] = _averaged([_means(array, change, shared) for array in values.values()])
     return made
 
 
-def _widened(low: np.ndarray, high: np.ndarray, values: Mapping[str, np.ndarray], made: Mapping[str, Means]) -> Means:
-    """A macro average's bootstrap interval, and what benchmarks add in which all questions are alike.
+def _means(values: np.ndarray, change: bool, error: float) -> Means:
+    n, value = len(values), values.mean(axis=0)
+    if change:
+        # One question gained and one lost are added.
+        middle = values.sum(axis=0) / (n + 2)
+        variance = (np.square(values).sum(axis=0) + 2) / (n + 2) - middle**2
+        half = _quantile(error) * np.sqrt(variance / (n + 2))
+        return Means(value, (middle - half).clip(min=-1), (middle + half).clip(max=1), n)
+    return Means(value, *_share_interval(value, values.var(axis=0), n, error), n)
 
-    These never vary when drawn again, though they aren't certain. Their own intervals' lengths are added in squares.
-    """
-    value = np.mean([means.value for means in made.values()], axis=0)
-    alike = np.array([(array == array[:1]).all(axis=0) for array in values.values()])
+
+def _share_interval(value: Any, variance: Any, n: int, error: float) -> tuple[Any, Any]:
+    """The outer limits of the two score intervals of shares of n questions, of this variance."""
+    whole = value * (1 - value)
+    # Effective answers; questions where all is right, or all wrong, are as many answers.
+    answers = np.where(whole > 0, n * whole / np.maximum(variance, 1e-12), n)
+    one = _score_interval(value, whole, answers, error)
+    other = _score_interval(value, variance, n, error)
+    return np.minimum(one[0], other[0]), np.maximum(one[1], other[1])
+
+
+def _score_interval(value: Any, variance: Any, n: Any, error: float) -> tuple[Any, Any]:
+    """Wilson's, where the variance is value (1 - value)."""
+    z = _quantile(error)
+    middle = (n * value + z**2 / 2) / (n + z**2)
+    half = z * np.sqrt(n * variance + z**2 / 4) / (n + z**2)
+    # The interval holds the value, at the ends up to rounding.
+    return np.minimum(value, middle - half).clip(min=0), np.maximum(value, middle + half).clip(max=1)
+
+
+def _quantile(error: float) -> float:
+    return float(stats.norm.ppf(1 - error / 2))
+
+
+def _averaged(benchmarks: Sequence[Means]) -> Means:
+    """The mean of the benchmarks' means; the lengths of their intervals are added in squares."""
+    value = np.mean([means.value for means in benchmarks], axis=0)
     below, above = (
-        (alike * np.array([np.abs(side(means) - means.value) for means in made.values()]) / len(made)) ** 2
-        for side in (lambda means: means.low, lambda means: means.high)
+        np.sqrt(np.sum(np.square(lengths), axis=0)) / len(benchmarks)
+        for lengths in (
+            [means.value - means.low for means in benchmarks],
+            [means.high - means.value for means in benchmarks],
+        )
     )
-    low = value - np.sqrt((value - low).clip(min=0) ** 2 + below.sum(axis=0))
-    high = value + np.sqrt((high - value).clip(min=0) ** 2 + above.sum(axis=0))
-    return Means(value, low, high, sum(means.n for means in made.values()))
+    return Means(value, value - below, value + above, sum(means.n for means in benchmarks))
 
 
 def mean_draws(values: np.ndarray, salt: str) -> np.ndarray:
@@ -312,35 +299,3 @@ def _error_of_each(draws: np.ndarray) -> float:
         return (1 - CONFIDENCE) / max(1, draws.shape[1])
     furthest = (np.abs(draws - draws.mean(axis=0))[:, moves] / spread[moves]).max(axis=1)
     return min(1 - CONFIDENCE, float(2 * stats.norm.sf(np.quantile(furthest, CONFIDENCE))))
-
-
-def _whole_interval(values: np.ndarray, change: bool, error: float) -> tuple[float, float]:
-    if change:
-        return _bonett_price(float(values.clip(min=0).sum()), float(-values.clip(max=0).sum()), len(values), error)
-    return wilson(round(float(values.sum())), len(values), error)
-
-
-def _resampled_ratio(sums: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """RESAMPLES bootstrap draws of sum(sums) / sum(counts), questions drawn with replacement."""
-    generator = np.random.default_rng([SEED])
-    sums, counts, n = sums.astype(float), counts.astype(float), len(sums)
-    # Questions that look alike are interchangeable: drawing how many of each kind is the same, in far less memory.
-    kinds, how_many = np.unique(np.stack([sums, counts], axis=1), axis=0, return_counts=True)
-    drawn = generator.multinomial(n, how_many / n, size=RESAMPLES)
-    return (drawn @ kinds[:, 0]) / (drawn @ kinds[:, 1])
-
-
-def _percentiles(draws: Sequence[float] | np.ndarray) -> tuple[float, float]:
-    low, high = percentiles(np.asarray(draws))
-    return float(low), float(high)
-
-
-def _bonett_price(gained: float, lost: float, n: int, error: float = 1 - CONFIDENCE) -> tuple[float, float]:
-    up, down = (gained + 1) / (n + 2), (lost + 1) / (n + 2)
-    half = stats.norm.ppf(1 - error / 2) * np.sqrt((up + down - (up - down) ** 2) / (n + 2))
-    return float(max(-1.0, up - down - half)), float(min(1.0, up - down + half))
-
-
-def _paired(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
-    columns = [*UNIT, "correct", "parsed_index"]
-    return before[columns].merge(after[columns], on=UNIT, suffixes=("_before", "_after"), validate="one_to_one")
