@@ -20,8 +20,8 @@ rule attempt:
     threads: STUDY.engine["threads"]
     resources:
         mem_mb=lambda wildcards, attempt: memory_for(STUDY.solvers[wildcards.solver]) * attempt,
-        # Not past a day, which most clusters allow: the next attempt goes on from the journal.
-        runtime=lambda wildcards, attempt: min(720 * attempt, 1440),
+        runtime=lambda wildcards, attempt: minutes_for(STUDY.solvers[wildcards.solver], 720, attempt),
+        gpus=lambda wildcards: gpus_for(STUDY.solvers[wildcards.solver]),
         gres=lambda wildcards: gres_for(STUDY.solvers[wildcards.solver]),
     params:
         spec=lambda wildcards: STUDY.flag("solvers", wildcards.solver),

@@ -21,8 +21,8 @@ rule assign_domains:
     threads: STUDY.engine["threads"]
     resources:
         mem_mb=lambda wildcards, attempt: memory_for(STUDY.domains) * attempt,
-        # Not past a day, which most clusters allow: the next attempt goes on from the journal.
-        runtime=lambda wildcards, attempt: min(720 * attempt, 1440),
+        runtime=lambda wildcards, attempt: minutes_for(STUDY.domains, 720, attempt),
+        gpus=lambda wildcards: gpus_for(STUDY.domains),
         gres=lambda wildcards: gres_for(STUDY.domains),
     params:
         spec=setting("domains"),

@@ -29,8 +29,8 @@ rule judge_answers:
     threads: STUDY.engine["threads"]
     resources:
         mem_mb=lambda wildcards, attempt: memory_for(STUDY.judge) * attempt,
-        # Not past a day, which most clusters allow: the next attempt goes on from the journal.
-        runtime=lambda wildcards, attempt: min(720 * attempt, 1440),
+        runtime=lambda wildcards, attempt: minutes_for(STUDY.judge, 720, attempt),
+        gpus=lambda wildcards: gpus_for(STUDY.judge),
         gres=lambda wildcards: gres_for(STUDY.judge),
     params:
         spec=setting("judge"),

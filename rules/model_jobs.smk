@@ -81,7 +81,16 @@ def memory_for(entry):
     return 4000 + 32000 * gpus_for(entry)
 
 
+def minutes_for(entry, first, attempt):
+    """Minutes that a job needs to ask an entry's model; an hour where it only reads recordings or solves by the formulary.
+
+    Each attempt has ``first`` more, but not past a day, which most clusters allow: it goes on from the journal.
+    """
+    asks_model = "weights" in entry or "endpoint" in entry
+    return min(first * attempt, 1440) if asks_model else 60 * attempt
+
+
 def asked_as(wildcards):
     """What of a model's entry decides its rows, besides its sweep."""
     entry = STUDY.models[wildcards.model]
-    return as_flag({key: value for key, value in entry.items() if key != "sweep"})
+    return as_flag({key: value for key, value in entry.items() if key not in ("sweep", "published")})

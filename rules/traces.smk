@@ -21,8 +21,8 @@ rule teach:
     threads: STUDY.engine["threads"]
     resources:
         mem_mb=lambda wildcards, attempt: memory_for(STUDY.teachers[wildcards.teacher]) * attempt,
-        # A day, which most clusters allow: the next attempt goes on from the journal.
-        runtime=1440,
+        runtime=lambda wildcards, attempt: minutes_for(STUDY.teachers[wildcards.teacher], 1440, attempt),
+        gpus=lambda wildcards: gpus_for(STUDY.teachers[wildcards.teacher]),
         gres=lambda wildcards: gres_for(STUDY.teachers[wildcards.teacher]),
     params:
         spec=lambda wildcards: STUDY.flag("teachers", wildcards.teacher),

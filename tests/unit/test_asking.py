@@ -165,7 +165,7 @@ def test_what_can_not_be_asked_is_refused(formatter, question, options):
 def swept(folder):
     """A sweep beside the model, of which only the parameters matter."""
     told = {"spec": {"format": "m1", "prompt": "Mine: {question}"}, "formats": {"m1": M1}, "sweep": SWEEP}
-    told |= {"prompts": PROMPTS, "engine": {"name": "transformers", "dtype": "float32"}, "seed": 3}
+    told |= {"prompts": PROMPTS, "engine": {"name": "transformers", "dtype": "float32", "gpus": 4}, "seed": 3}
     path = folder.parents[1] / "generations" / "tiny" / "exam" / "1-of-1.parquet"
     rows = pd.DataFrame(columns=CONTRACTS["generations"].names)
     write_table(path, rows, "generations", provenance=provenance(told, []))
@@ -176,8 +176,15 @@ def swept(folder):
 def test_the_sweep_beside_a_model_says_how(folder, swept):
     manner = manner_of(folder)
     assert manner.prompts["evaluate"] == "Mine: {question}" and manner.seed == 3 and manner.format == "m1"
-    assert manner.plan.answer_tokens == 8 and manner.engine["name"] == "transformers"
+    assert manner.plan.answer_tokens == 8
+    assert manner.engine == {"name": "transformers", "dtype": "float32", "gpus": 0}, "asked on any machine"
     assert manner.with_budget(9).plan.budgets == (9,) and manner.with_budget(9).plan.extension_counts == ()
+
+
+def test_a_damaged_sweep_is_named(folder, swept):
+    swept.write_bytes(swept.read_bytes()[:-20])
+    with pytest.raises(M1FlowError, match="1-of-1.parquet: not a readable Parquet file .*; delete it"):
+        manner_of(folder)
 
 
 def test_else_what_it_was_trained_on(folder):
@@ -189,8 +196,9 @@ def test_else_what_it_was_trained_on(folder):
 
 
 def test_else_one_has_to_say(folder):
-    with pytest.raises(M1FlowError, match="--configfile"):
-        manner_of(folder)
+    for place in (folder, "/model", "/"):
+        with pytest.raises(M1FlowError, match="--configfile"):
+            manner_of(place)
 
 
 def test_lines_are_questions_and_a_bad_one_ends_nothing(folder, swept, monkeypatch, capsys):

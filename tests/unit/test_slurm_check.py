@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 import yaml
+from project import Project
 
 from m1flow import slurm
 from m1flow.errors import M1FlowError
 from m1flow.slurm import Answer, Need, Profile
+from m1flow.study_files import read_study
 
 ROOT = Path(__file__).parents[2]
 CPU = Need("a stage", 1, 4000, 120)
@@ -172,9 +174,13 @@ def test_a_profile_is_read_in_both_ways_to_write_it(tmp_path, content, account, 
     assert (profile.account, profile.partition) == (account, partition)
 
 
-def test_a_profile_for_another_executor_is_refused(tmp_path):
-    (tmp_path / "config.yaml").write_text("cores: 2\n")
-    with pytest.raises(M1FlowError, match="executor"):
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [("cores: 2\n", "executor"), ("- a\n", "executor"), ("a: [\n", "can't be read"), ("\xff", "can't be read")],
+)
+def test_what_is_no_slurm_profile_is_refused(tmp_path, content, why):
+    (tmp_path / "config.yaml").write_text(content, encoding="latin-1")
+    with pytest.raises(M1FlowError, match=why):
         Profile.read(tmp_path)
 
 
@@ -186,14 +192,6 @@ def test_the_default_profile_overrides_nothing_of_the_slurm_profile():
     assert {key: cluster.get(key) for key in default} == default
 
 
-def test_no_rule_asks_for_more_time_than_the_check_tests():
-    for file in sorted((ROOT / "rules").glob("*.smk")):
-        minutes = [
-            int(number) for line in re.findall(r"runtime=(.*)", file.read_text()) for number in re.findall(r"\d+", line)
-        ]
-        assert max(minutes, default=0) <= slurm.MODEL_MINUTES, file.name
-
-
 def test_memory_and_time_of_every_rule_grow_with_the_attempt():
     """But for a runtime that is a day at once, which such a job goes on after; a student's are its own."""
     for file in sorted((ROOT / "rules").glob("*.smk")):
@@ -202,6 +200,37 @@ def test_memory_and_time_of_every_rule_grow_with_the_attempt():
         assert not flat, file.name
 
 
-def test_the_check_tests_the_memory_that_rules_ask_for():
-    rules = "".join(file.read_text() for file in (ROOT / "rules").glob("*.smk"))
-    assert f"return {slurm.MODEL_MB} + {slurm.GPU_MB} * gpus_for(entry)" in rules
+FAR = {
+    "endpoints": {"far": {"url": "https://far.org/v1", "model": "x"}},
+    "solvers": {"far": {"endpoint": "far"}},
+    "teachers": {"far": {"kind": "model", "endpoint": "far", "format": "m1"}},
+    "datasets": {"hard_40": {"teacher": "far"}},
+}
+SHORT = {"students": {"tiny_hard_40": {"push_to_hub": "lab/tiny", "resources": {"runtime": 30, "mem_mb": 900}}}}
+
+
+@pytest.mark.parametrize("settings", [{}, FAR], ids=["no endpoint", "endpoints"])
+def test_no_job_asks_for_more_than_the_check_tests_of_its_kind(tmp_path, settings):
+    """Jobs on GPUs and without go to different partitions, and training asks for what the study says."""
+    project = Project(tmp_path)
+    given = (project.folder / "config" / "config.yaml", tmp_path / "more.yaml")
+    project.overlay("more.yaml", {"engine": {"gpus": 2}, **SHORT, **settings})
+    needs = slurm.needs_of(read_study(list(given)))
+    for rule, runtime, gpus, mem_mb in planned_jobs(project, "--configfile", *map(str, given), "--", "all", "pushes"):
+        own = [need for need in needs if need.what.startswith("training") == rule.startswith("fine_tune")]
+        tested = any((need.gpus, True) == (gpus, need.runtime >= runtime and need.mem_mb >= mem_mb) for need in own)
+        assert tested, f"{rule}: {runtime} minutes, {gpus} GPUs, {mem_mb} MB"
+
+
+def planned_jobs(project: Project, *arguments: str) -> list[tuple[str, int, int, int]]:
+    """Rule, minutes, GPUs and MB of each job that a run would submit."""
+    without_messages = 'include: "Snakefile"\nfor each in workflow.rules:\n    each.message = None\n'
+    (project.folder / "told").write_text(without_messages)  # a rule's message stands for all else that is said of a job
+    output = project.snakemake("--dry-run", "--snakefile", "told", *arguments).stdout
+    jobs = []
+    for rule, said in re.findall(r"^rule (\w+):\n(?:    .*\n)*?    resources: (.*)$", output, re.MULTILINE):
+        asked = dict(pair.split("=", 1) for pair in said.split(", "))
+        if "runtime" in asked:  # not the targets
+            jobs.append((rule, int(asked["runtime"]), int(asked.get("gpus", 0)), int(asked["mem_mb"])))
+    assert {"attempt", "teach", "fine_tune", "generate", "push_student"} <= {rule for rule, *_ in jobs}
+    return jobs

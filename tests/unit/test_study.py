@@ -11,6 +11,7 @@ import yaml
 
 from m1flow.errors import M1FlowError
 from m1flow.study import Study, lock_path
+from m1flow.study_files import read_study
 
 ROOT = Path(__file__).parents[2]
 DEMO = ROOT / "config" / "config.yaml"
@@ -57,6 +58,8 @@ def changed(config: dict, path: str, value) -> dict:
         ("seed", "one", "seed", "must be a whole number"),
         ("seed", True, "seed", "must be a whole number"),
         ("engine/name", "vlm", "engine.name", "must be one of auto, vllm, transformers"),
+        ("engine/tensor_parallel_size", 2, "engine.tensor_parallel_size", "set engine.gpus to 2"),
+        ("engine", {"tensor_parallel_size": 4, "gpus": 2}, "engine.tensor_parallel_size", "in a job that has 2"),
         ("students/tiny_hard_40/dataset", "hard_41", "students.tiny_hard_40.dataset", "did you mean 'hard_40'?"),
         ("students/tiny_hard_40/base", "huge", "students.tiny_hard_40.base", "is not in bases"),
         (
@@ -274,3 +277,30 @@ def test_a_key_that_was_pasted_into_the_config_is_not_repeated(config):
     with pytest.raises(M1FlowError, match="must be the name of an environment variable") as caught:
         Study.from_config(changed(config, "endpoints", {"far": FAR | {"key_variable": "sk-secret"}}), [DEMO])
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"sweep: [8\nseed: 1\n", "not valid YAML"),
+        (b"seed: 2026-13-01\n", "not valid YAML"),
+        (b"description: \xff\n", "not valid YAML"),
+        (b"- study: x\n", "holds no settings by name"),
+        (b"study\n", "holds no settings by name"),
+    ],
+)
+def test_a_file_that_holds_no_settings_is_one_line(tmp_path, content, problem):
+    file = tmp_path / "mine.yaml"
+    file.write_bytes(content)
+    with pytest.raises(M1FlowError, match=problem) as caught:
+        read_study([file])
+    assert str(caught.value).startswith(f"{file}: ") and "\n" not in str(caught.value)
+
+
+def test_settings_without_a_study_are_laid_over_the_default_one(tmp_path):
+    file = tmp_path / "mine.yaml"
+    file.write_text("engine: {gpus: 3, tensor_parallel_size: 2}\n", encoding="utf-8")
+    study = read_study([file])
+    assert study.name == "demo" and study.engine["gpus"] == 3 and study.engine["max_model_len"] == 256
+    file.write_text("", encoding="utf-8")
+    assert read_study([file]).as_dict() == read_study([DEMO]).as_dict()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from m1flow.devices import claimed_gpus
+from m1flow.devices import claiming_gpus
 from m1flow.engines import model_id, open_engine
 from m1flow.engines.retrying import RetryingEngine
 from m1flow.formats import Formatter, load_tokenizer
@@ -36,16 +36,16 @@ def main() -> None:
     items = deal(asked(benchmarks, flags.prompts | prompt_of(flags.spec), plan), *parse_shard(flags.shard))
     log.info("shard %s: %d turns of %s, format %s", flags.shard, len(items), ", ".join(benchmarks), name)
     identity = model_id(flags.model, flags.engine["dtype"])
-    with Journal(flags.journal) as journal, claimed_gpus(flags.engine.get("gpus", 0)):
-        engine = JournalledEngine(
-            lambda: RetryingEngine(
-                lambda settings: open_engine(flags.model, settings),
-                flags.engine,
-                lambda: context_needed(items, formatter, plan),
-            ),
-            identity,
-            journal,
+
+    def opening() -> RetryingEngine:
+        return RetryingEngine(
+            lambda settings: open_engine(flags.model, settings),
+            flags.engine,
+            lambda: context_needed(items, formatter, plan),
         )
+
+    with Journal(flags.journal) as journal, claiming_gpus(flags.engine.get("gpus", 0), opening) as opened:
+        engine = JournalledEngine(opened, identity, journal)
         width = flags.engine.get("batch_size", WIDTH)
         rows = pd.DataFrame(
             run_sweep(items, formatter, engine, plan, seed=flags.seed, width=width),

@@ -34,7 +34,7 @@ class Manner:
         format: which of them.
         prompts: ``question`` and ``evaluate`` of the study's prompts.
         plan: sampling and answer settings; its budgets are replaced by `with_budget`.
-        engine: the study's ``engine``.
+        engine: the study's ``engine``, which asks for no GPUs.
         seed: the study's.
         told_by: where all this comes from.
     """
@@ -82,7 +82,7 @@ def manner_of(folder: Path | str, study: Study | None = None, name: str | None =
     name = name or folder.name
     if study:
         return _of_study(study, name)
-    generations = sorted((folder.parents[1] / "generations" / name).glob("*/*.parquet"))
+    generations = sorted((folder.parent.parent / "generations" / name).glob("*/*.parquet"))
     if generations and "sweep" in (told := read_provenance(generations[0]).get("parameters", {})):
         return _manner(told, str(generations[0]))
     record = folder / "m1flow" / "training.json"
@@ -113,7 +113,8 @@ def _manner(told: Mapping[str, Any], told_by: str) -> Manner:
         raise M1FlowError(
             f"{told_by}: made by another version, without {missing}; name the study's files with --configfile"
         ) from None
-    return Manner(told["formats"], spec["format"], told["prompts"] | own, plan, told["engine"], told["seed"], told_by)
+    engine = {**told["engine"], "gpus": 0}  # any machine will do: the question may be asked on another than the sweep
+    return Manner(told["formats"], spec["format"], told["prompts"] | own, plan, engine, told["seed"], told_by)
 
 
 @dataclass(frozen=True)

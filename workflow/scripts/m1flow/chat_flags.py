@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from m1flow.chat import Chat, JournalledChat, LocalChat, local_identity
+from m1flow.devices import claiming_gpus
 from m1flow.engines import model_id, open_engine
 from m1flow.errors import M1FlowError
 from m1flow.formats import Formatter, load_tokenizer
@@ -27,6 +28,8 @@ def add_chat_flags(parser: argparse.ArgumentParser) -> None:
 @contextlib.contextmanager
 def open_chat(flags: argparse.Namespace, where: str) -> Iterator[JournalledChat]:
     """The chat of ``flags.spec``, answered from the journal where it can be; a model is loaded when first asked.
+
+    The GPUs that it takes are claimed then, and given back at the end.
 
     Args:
         flags: those of `add_chat_flags`, and ``spec``: an entry of the study with ``weights`` or ``endpoint``,
@@ -50,10 +53,11 @@ def _local(flags: argparse.Namespace, where: str, journal: Journal) -> Iterator[
     formatter = Formatter(load_tokenizer(folder), name, flags.formats[name])
     identity = model_id(folder, flags.engine["dtype"])
 
-    def load() -> Chat:
-        return LocalChat(formatter, lambda: open_engine(folder, flags.engine), identity)
-
-    with JournalledChat(local_identity(formatter, identity), load, journal, flags.spec["max_tokens"]) as chat:
+    said_by, limit = local_identity(formatter, identity), flags.spec["max_tokens"]
+    with (
+        claiming_gpus(flags.engine.get("gpus", 0), lambda: open_engine(folder, flags.engine)) as opened,
+        JournalledChat(said_by, lambda: LocalChat(formatter, opened, identity), journal, limit) as chat,
+    ):
         yield chat
 
 

@@ -30,9 +30,9 @@ PLUGINS = {"snakemake-executor-plugin-slurm": "2.8.0", "snakemake-executor-plugi
 PROGRAMS = ("sbatch", "srun", "squeue", "scancel", "scontrol", "sinfo")
 JOB_AGE_SECONDS = 300
 TEST_JOB = "m1flow_check"
-# What the rules ask for: a stage that runs a model, and the others.
+# What the rules ask for: a stage that asks a model, and the others.
 MODEL_MINUTES, MODEL_MB, GPU_MB = 1440, 4000, 32000
-STAGE_MINUTES, STAGE_MB = 120, 4000
+STAGE_MINUTES, STAGE_MB, PUSH_MINUTES = 120, 4000, 240
 MUST_LOAD = "import snakemake.cli, snakemake_executor_plugin_slurm_jobstep"
 SECONDS_TO_ANSWER = 10
 SECONDS_TO_RUN = 30
@@ -104,14 +104,14 @@ class Profile:
         """
         path = folder / "config.yaml"
         try:
-            content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-        except (OSError, yaml.YAMLError) as error:
+            content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except (OSError, yaml.YAMLError, ValueError) as error:
             raise M1FlowError(f"{path}: can't be read ({type(error).__name__}); give --profile its folder") from None
-        if content.get("executor") != "slurm":
+        if not isinstance(content, dict) or content.get("executor") != "slurm":
             raise M1FlowError(f"{path}: executor: is not slurm; give --profile the folder of a SLURM profile")
         defaults = content.get("default-resources") or {}
         if isinstance(defaults, list):
-            defaults = dict(entry.split("=", 1) for entry in defaults)
+            defaults = dict(entry.partition("=")[::2] for entry in defaults)
         file = content.get("slurm-partition-config")
         places = (defaults.get("slurm_account"), defaults.get("slurm_partition"), Path(file) if file else None)
         return cls(path, *places, bool(content.get("slurm-requeue")))
@@ -119,11 +119,16 @@ class Profile:
 
 def needs_of(study: Any) -> list[Need]:
     """The kinds of jobs that a study has, each as its first attempt asks for it."""
-    engine = study.engine
+    threads, gpus = study.engine["threads"], study.engine["gpus"]
     needs = [
         Need("a stage", 2, STAGE_MB, STAGE_MINUTES),
-        Need("running a model", engine["threads"], MODEL_MB + GPU_MB * engine["gpus"], MODEL_MINUTES, engine["gpus"]),
+        Need("running a model", threads, MODEL_MB + GPU_MB * gpus, MODEL_MINUTES, gpus),
     ]
+    asking = (*study.solvers.values(), *study.teachers.values(), study.domains, study.judge)
+    if gpus and any("endpoint" in entry for entry in asking):  # without GPUs it asks for what a model does
+        needs.append(Need("asking an endpoint", threads, MODEL_MB, MODEL_MINUTES))
+    if any("push_to_hub" in student for student in study.students.values()):
+        needs.append(Need("pushing a student", 1, STAGE_MB, PUSH_MINUTES))
     for name, student in study.students.items():
         asked = student["resources"]
         sizes = (asked[key] for key in ("threads", "mem_mb", "runtime", "gpus", "nodes"))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import gc
 import itertools
 import logging
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from m1flow.devices import free_memory
 from m1flow.engines import Completion, Engine, Request
 from m1flow.errors import M1FlowError
 
@@ -70,12 +69,12 @@ class RetryingEngine:
         self._engine.close()
 
     def _open(self) -> Engine:
-        _free()
+        free_memory()
         try:
             return self._factory(self._settings)
         except Exception as error:
             self._shrink(error)
-        _free()
+        free_memory()
         try:
             return self._factory(self._settings)
         except Exception as error:
@@ -127,11 +126,3 @@ def _out_of_memory(error: BaseException | None) -> str | None:
             return text[:200] or type(error).__name__
         error = error.__cause__
     return None
-
-
-def _free() -> None:
-    """Give back what an engine that was closed, or never opened, still holds."""
-    gc.collect()
-    torch = sys.modules.get("torch")
-    if torch is not None and torch.cuda.is_available():
-        torch.cuda.empty_cache()
