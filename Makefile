@@ -68,11 +68,11 @@ slurm-check: $(STAMP)  ## look whether a SLURM cluster will run a study (CONFIG=
 
 .PHONY: image
 image:  ## build the container image m1flow (DOCKER=podman, GPU=1 for NVIDIA GPUs); docs/cluster.md
-	@$(DOCKER) build --file containers/Dockerfile --tag m1flow $(if $(GPU),--build-arg GPU=$(GPU)) .
+	@$(DOCKER) build --file containers/Dockerfile --tag m1flow $(if $(filter-out 0,$(GPU)),--build-arg GPU=1) .
 
 .PHONY: ask
 ask: $(STAMP)  ## ask a model: MODEL=results/demo/models/... BUDGET=32 QUESTION="..." (else typed); docs/asking.md
-	@$(if $(ASKED),printf '%s' "$$ASKED" |) python workflow/scripts/ask.py $(MODEL) --budget $(BUDGET) $(ARGS) $(if $(ASKED),-)
+	@$(if $(ASKED),printf '%s' "$$ASKED" |) python workflow/scripts/ask.py $(or $(MODEL),$(error MODEL: missing; give a model folder, as in make ask MODEL=results/demo/models/tiny_hard_1000)) --budget $(BUDGET) $(ARGS) $(if $(ASKED),-)
 
 .PHONY: audit
 audit: $(STAMP)  ## look for known vulnerabilities in the pinned packages (SERVICE=pypi or osv); needs the network

@@ -41,6 +41,17 @@ MADE_HOW = {
 }
 
 
+# The config file that ships under the study's name, which the page compares the study with.
+SHIPPED = shipped_as(STUDY.name, [Path("config/config.yaml"), *sorted(Path("config/presets").glob("*.yaml"))])
+# The study's config files in the order in which they count. Snakemake lists the Snakefile's own, which lies below those
+# that a user names, last.
+NAMED_FILES = len(workflow.overwrite_configfiles)
+CONFIG_FILES = [
+    from_here(Path(file).absolute())
+    for file in [*workflow.configfiles[NAMED_FILES:], *workflow.configfiles[:NAMED_FILES]]
+]
+
+
 rule make_tables:
     """Takes all scored sweeps and the line before them; gives the study's tables."""
     input:
@@ -79,7 +90,7 @@ rule make_tables:
     shell:
         "python workflow/scripts/make_tables.py"
         " --sweeps {input.sweeps}"
-        " --cue {params.cue:q}"
+        " --cue={params.cue:q}"
         " --questions {input.questions}"
         " --pool {input.pool}"
         " --pool-removed {input.removed}"
@@ -129,7 +140,7 @@ rule analyse_sweeps:
         "python workflow/scripts/analyse_sweeps.py"
         " --sweeps {input.sweeps}"
         " --benchmarks {input.benchmarks}"
-        " --cue {params.cue:q}"
+        " --cue={params.cue:q}"
         " --out-policies {output.policies}"
         " --out-matched {output.matched}"
         " --out-early-exit {output.early_exit}"
@@ -174,7 +185,7 @@ rule compare_sweeps:
         "python workflow/scripts/compare_sweeps.py"
         " --study-config {params.study:q}"
         " --sweeps {input.sweeps}"
-        " --cue {params.cue:q}"
+        " --cue={params.cue:q}"
         " --datasets {input.datasets}"
         " --policies {input.policies}"
         " --tokens {input.tokens}"
@@ -195,6 +206,7 @@ rule compare_published:
         published=STUDY.published,
         accuracy="<results>/tables/accuracy.csv",
         macro="<results>/tables/macro.csv",
+        policies="<results>/tables/policies.csv",
         choices="<results>/tables/budget_choice.csv",
     output:
         "<results>/tables/published.csv",
@@ -217,6 +229,7 @@ rule compare_published:
         " --published-as {params.published_as:q}"
         " --accuracy {input.accuracy}"
         " --macro {input.macro}"
+        " --policies {input.policies}"
         " --choices {input.choices}"
         " --out {output}"
         " > {log} 2>&1"
@@ -274,7 +287,7 @@ rule render_report:
             *expand("<results>/questions/{source}.report.json", source=STUDY.sources),
             *expand("<results>/benchmarks/{benchmark}.report.json", benchmark=STUDY.benchmarks),
         ],
-        presets=["config/config.yaml", *sorted(str(path) for path in Path("config/presets").glob("*.yaml"))],
+        preset=[SHIPPED] if SHIPPED else [],
     output:
         page=report(
             "<results>/report/index.html",
@@ -303,6 +316,7 @@ rule render_report:
         cue=lambda wildcards: FIRST_CUE,
         curves=[f"{model}={RESULTS}/models/{model}/m1flow/loss.csv" for model in TRAINED],
         downloads=f"{RESULTS}/downloads",
+        config_files=lambda wildcards: CONFIG_FILES,
     message:
         "write the report"
     shell:
@@ -310,7 +324,7 @@ rule render_report:
         " --study-config {params.study:q}"
         " --tables {input.tables}"
         " --sweeps {input.sweeps}"
-        " --cue {params.cue:q}"
+        " --cue={params.cue:q}"
         " --benchmarks {input.benchmarks}"
         " --loss-curves {params.curves}"
         " --traces {input.traces}"
@@ -320,7 +334,8 @@ rule render_report:
         " --pool-removed {input.pool_removed}"
         " --set-reports {input.set_reports}"
         " --downloads {params.downloads}"
-        " --presets {input.presets}"
+        " --preset {input.preset}"
+        " --config-files {params.config_files:q}"
         " --out {output.page}"
         " --figures {output.figures}"
         " > {log} 2>&1"

@@ -19,6 +19,11 @@ ROOT = Path(__file__).resolve().parents[1]
 PARTS = ("Snakefile", "rules", "workflow", "config", "profiles", "envs")
 
 
+def heed_ctrl_c() -> None:
+    """For `preexec_fn`: a test run in the background ignores SIGINT, and would pass that on."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Project:
     """A project folder; what is edited or made in it stays in it."""
 
@@ -93,6 +98,7 @@ class Project:
                 stderr=subprocess.STDOUT,
                 env=self._environment(),
                 start_new_session=True,
+                preexec_fn=heed_ctrl_c,
             )
             try:
                 deadline = time.monotonic() + timeout

@@ -32,9 +32,13 @@ def cut(path: Path) -> None:
 
 
 def content(project, name: str):
-    """What a file holds; of a table the rows, as how long training took is in its provenance."""
+    """What a file holds, but how long it took and what of it came from a journal; of a table the rows."""
     path = project.folder / RESULTS / name
-    return pd.read_parquet(path).to_json(double_precision=5) if path.suffix == ".parquet" else path.read_bytes()
+    if path.suffix == ".parquet":
+        return pd.read_parquet(path).to_json(double_precision=5)
+    if path.suffix == ".json":
+        return json.loads(path.read_bytes()) | {"generated": 0, "seconds": 0}
+    return path.read_bytes()
 
 
 def remove(path: Path) -> None:

@@ -61,7 +61,8 @@ CHANGES = {
         },
         {"collect_benchmark": 1, "find_leaks": 1, "score_unseen": 1, **SWEPT_AGAIN},
     ),
-    "the benchmarks that the pool knows, by name": ({"pool": {"against": ["in_domain"]}}, {}),
+    # Nothing but the page, which names the config files of the study: one more of them.
+    "the benchmarks that the pool knows, by name": ({"pool": {"against": ["in_domain"]}}, PAGE),
     "similarity": ({"pool": {"similarity": 95}}, FROM_POOL),
     "the scorer": ({"scorer": "m1"}, SCORES),
     "a teacher's temperature": ({"teachers": {"local": {"temperature": 0.5}}}, {"teach": 1, **REPORT}),
@@ -81,6 +82,10 @@ CHANGES = {
         PAGE,
     ),
     "a judge": ({"judge": {"weights": "tiny"}}, {"judge_answers": 1, "tabulate_errors": 1, **REPORT}),
+    "a published name": (
+        {"models": {"student": {"published": "m1-7B-1K"}}},
+        {"compare_published": 1, "write_paper_tables": 1, **PAGE},
+    ),
     "an endpoint": ({"endpoints": {"unused": {"url": "http://127.0.0.1:9/v1", "model": "m"}}}, PAGE),
     "the description": ({"description": "Another sentence."}, PAGE),
     "the study's name": ({"study": "other"}, EVERYTHING),

@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 import yaml
 from e2e.test_resume import journal_keys, lines
-from project import ROOT, Project
+from project import ROOT, Project, heed_ctrl_c
 from slurm.cluster import Cluster, wait_until
 
 RESULTS = Path("results") / "small"
@@ -122,7 +122,8 @@ def snakemake_in(folder: Path, *arguments: str) -> Iterator[subprocess.Popen]:
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     with (folder / "log").open("w") as log:
         command = [sys.executable, "-m", "snakemake", *arguments, *ON_SLURM]
-        process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, env=os.environ | {"PATH": path})
+        environment = os.environ | {"PATH": path}
+        process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, env=environment, preexec_fn=heed_ctrl_c)
         try:
             yield process
         finally:

@@ -170,6 +170,17 @@ def test_a_full_disk_stops_with_the_cure_and_keeps_the_last_checkpoint(base, dat
     same_model(goes_on(base, dataset, tmp_path / "student", checkpoints, run), whole)
 
 
+def test_what_a_tracker_says_of_the_network_is_not_taken_for_the_disk(tmp_path):
+    from m1flow import training
+
+    with pytest.raises(ConnectionResetError) as caught, training._disk(tmp_path):
+        raise ConnectionResetError(104, "reset by peer")
+    assert caught.value.filename is None
+    with pytest.raises(OSError) as caught, training._disk(tmp_path):
+        raise OSError(28, "no space left")
+    assert caught.value.filename == str(tmp_path)
+
+
 def test_a_changed_config_starts_afresh_and_a_changed_place_does_not(tmp_path):
     settings = {"training": {"learning_rate": 1e-5}, "method": "full", "lora": None, "seed": 0}
     same = Checkpoints.of_run(tmp_path, dict(reversed(settings.items())), base="b", examples="e")

@@ -43,6 +43,12 @@ def test_a_study_without_the_table_says_so(draw):
     assert figure.panels == [] and figure.empty and figure.empty in figure.svg().replace("&amp;", "&")
 
 
+def test_why_a_figure_is_empty_is_true_of_models_that_answer_directly():
+    """Their questions are sorted and their costs counted too, so no figure is empty for want of thinking."""
+    for draw, columns in FIGURES.items():
+        assert "think" not in draw(pd.DataFrame(columns=columns), [Model("direct", False)]).empty
+
+
 def test_other_families_are_no_comparison_of_models():
     table = rows(
         comparisons.COLUMNS,

@@ -243,6 +243,17 @@ def test_only_read_wrong_answers_at_the_largest_plain_budget_are_judged(tmp_path
     assert counts == {"wrong": 3, "unread": 1, "drawn": 2, "hand_labelled": 0, "hand_labels_unused": 0}
 
 
+def test_a_sweep_without_a_wrong_answer_gives_none_to_judge(tmp_path, tiny_questions):
+    right = sweep(tmp_path / "m" / "b.parquet", *(cell(n, 0) for n in range(3)))
+    answers, counts = answers_to_judge([right], {}, questions=9, seed=0)
+    assert not len(answers) and counts["wrong"] == counts["drawn"] == 0
+    table, counts = judged(tmp_path, answers, tiny_questions, ScriptedChat(by_number))
+    write_table(tmp_path / "judged.parquet", table, "judged")
+    assert counts["judged"] == 0 and not len(error_kinds(read_table(tmp_path / "judged.parquet", "judged")))
+    wrong = sweep(tmp_path / "n" / "b.parquet", cell(0, 1))
+    assert answers_to_judge([right, wrong], {}, questions=9, seed=0)[0]["model"].tolist() == ["n"]
+
+
 def drawn_of(paths, questions, seed=0, labelled=()):
     answers, _ = answers_to_judge(paths, labelled, questions=questions, seed=seed)
     return {(row.model, row.question_id, row.sample) for row in answers.itertuples() if row.drawn}

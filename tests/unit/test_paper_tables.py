@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
+from m1flow import comparisons
 from m1flow.number_formats import written
 from m1flow.paper_tables import paper_tables, write_paper_tables
 from m1flow.statistics import MACRO
@@ -58,9 +59,31 @@ def test_names_end_no_cell_and_start_no_command(tables, tmp_path):
     assert len({line.replace("\\|", "").count("|") for line in lines}) == 1
     latex = (tmp_path / "paper" / "main_results.tex").read_text(encoding="utf-8")
     body = latex[latex.index(r"\midrule") :]
-    assert r"a|b\textbackslash \_\%\&\$\#\{\textasciitilde \textasciicircum \}" in body
+    assert r"a\textbar{}b\textbackslash{}\_\%\&\$\#\{\textasciitilde{}\textasciicircum{}\}" in body
     read = pd.read_csv(tmp_path / "paper" / "main_results.csv")
     assert set(read["model"]) == {"small", HOSTILE}
+
+
+def test_signs_of_numbers_are_ones_that_latex_prints(tmp_path):
+    row = {"family": "models", "benchmark": "medqa", "model": "small", "against_model": "other", "n": 100}
+    row |= {"difference": -0.031, "diff_low": -0.1, "diff_high": 0.04, "effect_size": 0.1, "p": 1e-7, "p_holm": 1e-6}
+    write_csv(tmp_path / "comparisons.csv", pd.DataFrame([row]).reindex(columns=comparisons.COLUMNS))
+    write_csv(tmp_path / "accuracy.csv", cells(("small", "medqa", 8, 0, 0.5)))
+    write_csv(tmp_path / "macro.csv", cells(("small", "", 8, 0, 0.5)).assign(benchmarks=1))
+    names = ("comparisons", "accuracy", "macro")
+    write_paper_tables(StudyTables({name: tmp_path / f"{name}.csv" for name in names}, {}), tmp_path / "paper")
+    latex = (tmp_path / "paper" / "paired_tests.tex").read_text(encoding="utf-8")
+    assert latex.isascii() and "$-$3.1" in latex and latex.count("$<$0.0001") == 2 and r"p\_holm" in latex
+    assert "<" not in latex.replace("$<$", "") and "with 95\\% intervals" in latex
+    assert "50.0 (45.0--55.0)" in (tmp_path / "paper" / "main_results.tex").read_text(encoding="utf-8")
+
+
+def test_names_in_csv_are_no_formulas(tmp_path):
+    write_csv(tmp_path / "accuracy.csv", cells(("=1+1", "medqa", 8, 0, 0.5)))
+    write_csv(tmp_path / "macro.csv", cells(("=1+1", "", 8, 0, 0.5)).assign(benchmarks=1))
+    names = ("accuracy", "macro")
+    write_paper_tables(StudyTables({name: tmp_path / f"{name}.csv" for name in names}, {}), tmp_path / "paper")
+    assert "\n'=1+1," in (tmp_path / "paper" / "main_results.csv").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from m1flow import origins, presets
+from m1flow import origins, page_template, presets
 from m1flow.rows import MANIFEST
 from m1flow.storage import write_json
 from m1flow.study import Study
@@ -27,6 +27,14 @@ def test_a_study_is_found_by_its_name():
     assert presets.shipped_as("another", SHIPPED) is None
 
 
+def test_a_file_at_fault_keeps_no_other_study_from_being_found(tmp_path):
+    broken = [tmp_path / name for name in ("a.yaml", "b.yaml", "c.yaml", "none.yaml")]
+    for path, content in zip(broken, (b"study: [", b"\xff\xfe\x00", b"study: 2024-99-99"), strict=False):
+        path.write_bytes(content)
+    assert presets.shipped_as("demo", [*broken, *SHIPPED]) == SHIPPED[0]
+    assert presets.shipped_as("another", broken) is None
+
+
 def test_an_unchanged_study_has_no_differences(demo):
     assert presets.differences(Study.from_config(demo).as_dict(), SHIPPED[0]) == []
 
@@ -41,6 +49,18 @@ def test_what_was_changed_added_and_left_out_is_told(demo):
     assert (found["models.again.weights"].shipped, found["models.again.weights"].here) == (presets.ABSENT, '"tiny"')
     assert found["sources.clinics.questions"].here == presets.ABSENT
     assert not any(key.startswith(f"models.{model}.") for key in found)
+
+
+@pytest.mark.parametrize("text", ["study: demo\nmodles: {}\n", "study: [", "study: demo\nstudy: demo\n", "- 1\n"])
+def test_a_preset_at_fault_is_told_in_one_line_and_stops_nothing(demo, tmp_path, text):
+    (tmp_path / "p.yaml").write_text(text, encoding="utf-8")
+    config = Study.from_config(demo).as_dict()
+    found, problem = presets.compared(config, tmp_path / "p.yaml")
+    assert found == [] and "p.yaml" in problem and "\n" not in problem
+    told = origins.provenance_of(config, [], [], None, tmp_path / "p.yaml")
+    assert told["not_compared"] == problem and not len(told["differences"])
+    page = page_template.environment().get_template("provenance.html.j2").render(provenance=told, config_text="")
+    assert "could not be compared" in page and "All settings are those" not in page
 
 
 def test_origins_name_the_commit_that_was_downloaded(tmp_path):

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from made_report import run_script
 from statsmodels.stats.proportion import confint_proportions_2indep
+from synthetic_study import make_study
 
 from m1flow.published import BEST, COLUMNS, FIXED, NO_BUDGET, compare, names_in, read_published
 from m1flow.statistics import MACRO, wilson
@@ -95,6 +97,10 @@ def test_a_study_with_nothing_alike_gives_an_empty_table():
         (HEADER + "A,medqa,128,fixed budget,10,61.5,x\n", "line 2: accuracy must be from 0 to 1"),
         (HEADER + "A,medqa,,fixed budget,10,0.6,x\n", "line 2: .*fixed budget a number"),
         (HEADER + "A,medqa,,no budget,10,0.6,x\nA,medqa,8,mine,10,0.6,x\n", "line 3: .*selection one of"),
+        (HEADER + 'A,medqa,128,fixed budget,"1,273",0.6,x\n', "line 2: .*n a number from 1 or empty"),
+        (HEADER + "A,medqa,128,fixed budget,0,0.6,x\n", "line 2: .*n a number from 1 or empty"),
+        (HEADER + "A,medqa,128,fixed budget,inf,0.6,x\n", "line 2: .*n a number from 1 or empty"),
+        (HEADER + 'A,medqa,"2,048",best of seven budgets,9,0.6,x\n', "line 2: .*no number has commas"),
         (None, "not a readable CSV file"),
     ],
 )
@@ -105,6 +111,25 @@ def test_a_broken_file_is_named(tmp_path, text, complaint):
     with pytest.raises(M1FlowError, match=complaint) as caught:
         read_published(path)
     assert str(path) in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_n_counts_questions_however_many_samples_were_drawn(tmp_path):
+    study = make_study(tmp_path, questions=6, samples=2, models=("tiny", "full_1000"))
+    run_script("make_tables", study.make_tables_flags())
+    run_script("analyse_sweeps", study.analyse_sweeps_flags())
+    run_script("compare_sweeps", study.compare_sweeps_flags())
+    lines = [f"A,{name},{budget},{FIXED},,0.5,x" for name in ("in_domain", MACRO) for budget in (8, 56)]
+    lines += [f"A,{name},,{BEST},9,0.5,x" for name in ("in_domain", MACRO)]
+    lines += [f"B,{name},,{NO_BUDGET},9,0.5,x" for name in ("in_domain", MACRO)]
+    (tmp_path / "p.csv").write_text(HEADER + "\n".join(lines) + "\n", encoding="utf-8")
+    made = tmp_path / "tables"
+    tables = {"accuracy": "accuracy", "macro": "macro", "policies": "policies", "choices": "budget_choice"}
+    flags = [part for flag, name in tables.items() for part in (f"--{flag}", str(made / f"{name}.csv"))]
+    flags += ["--published", str(tmp_path / "p.csv"), "--published-as", '{"full_1000": "A", "tiny": "B"}']
+    run_script("compare_published", [*flags, "--out", str(made / "published.csv")])
+    table = pd.read_csv(made / "published.csv")
+    assert len(table) == 8 and set(table["selection"]) == {FIXED, BEST, NO_BUDGET}
+    assert table.groupby("benchmark")["n"].unique().map(list).to_dict() == {"in_domain": [6], MACRO: [18]}
 
 
 def test_names_stay_as_in_the_file():

@@ -10,9 +10,20 @@ import jinja2
 import pandas as pd
 import pytest
 from made_report import ROOT, Outline, embedded_specs, make_hostile_report, make_report, page_of, run_script
-from synthetic_study import CONFIG, SKILL, make_study, sweep_rows
+from synthetic_study import CONFIG, SKILL, make_study
 
-from m1flow import charts, findings, further_figures, page_template, report, roster, statistics, study_tables, tables
+from m1flow import (
+    charts,
+    further_figures,
+    page_template,
+    published,
+    report,
+    report_sections,
+    roster,
+    statistics,
+    study_tables,
+    tables,
+)
 from m1flow.storage import CONTRACTS, M1FlowError
 
 
@@ -30,10 +41,6 @@ def page(study) -> str:
 @pytest.fixture(scope="module")
 def hostile_page(tmp_path_factory) -> Path:
     return page_of(make_hostile_report(tmp_path_factory.mktemp("hostile")))
-
-
-def rows_of_model(model: str, questions: int = 200) -> pd.DataFrame:
-    return sweep_rows(model, "in_domain", questions).assign(model=model, benchmark="in_domain")
 
 
 # Tables
@@ -119,32 +126,6 @@ def test_the_page_takes_macro_averages_from_their_table(study, monkeypatch):
     tables = {name: study.root / "tables" / f"{name}.csv" for name in ("accuracy", "macro")}
     shown = report.build_context(report.Inputs(CONFIG, study.sweeps, tables))["macro"]
     pd.testing.assert_frame_equal(shown.reset_index(drop=True), expected, atol=1e-6)
-
-
-# Findings
-
-
-def test_findings_say_what_the_intervals_carry():
-    rows = rows_of_model("full_1000")
-    models = [roster.Model("full_1000", True, 1000, "full", "hard", "tiny", "hard_1000")]
-    told = " ".join(findings.findings(rows, models))
-    assert "Thinking longer helps." in told and "Forcing the model to go on hurts." in told
-
-
-def test_findings_claim_nothing_on_too_few_questions():
-    rows = rows_of_model("full_1000", questions=2)
-    models = [roster.Model("full_1000", True, 1000, "full", "hard", "tiny", "hard_1000")]
-    told = " ".join(findings.findings(rows, models))
-    assert "makes no clear difference" in told and "helps" not in told and "hurts" not in told
-
-
-def test_findings_are_about_the_design_not_the_best_result():
-    """The headline is the student with the most filtered traces, even where another did better."""
-    accuracy = pd.DataFrame({"model": list(SKILL), "budget": [0, 56, 56, 56, 56, 56]})
-    models = roster.roster(CONFIG, accuracy, {"hard_1000": 980})
-    assert [m.name for m in models] == ["tiny", "full_40", "full_200", "full_1000", "unfiltered_1000", "lora_1000"]
-    assert roster.headline(models).name == "full_1000" and roster.headline(models).traces == 980
-    assert [m.name for m in roster.data_series(models)] == ["full_40", "full_200", "full_1000"]
 
 
 def test_a_study_of_direct_models_has_no_findings_and_a_page(tmp_path):
@@ -249,8 +230,8 @@ def test_headings_never_skip_a_level(page):
 def test_page_names_what_made_it(page):
     text = Outline(page).text
     for fact in (
-        "snakemake --cores all results/synthetic/sweeps/full_1000/in_domain.parquet",
-        "snakemake --cores all results/synthetic/models/full_1000",
+        "results/synthetic/sweeps/full_1000/in_domain.parquet",
+        "results/synthetic/models/full_1000",
         "pandas",
         "recipe",
         "hard_1000",
@@ -258,6 +239,58 @@ def test_page_names_what_made_it(page):
         "No configuration of this study's name ships",
     ):
         assert fact in text
+    assert "snakemake --cores" not in text, "nobody said which config files the study has"
+
+
+@pytest.mark.parametrize(
+    ("files", "shown"),
+    [
+        ([], ""),
+        (["config/config.yaml"], "snakemake --cores all --"),
+        (["mine.yaml"], "snakemake --cores all --configfile mine.yaml --"),
+        (["config/config.yaml", "b c.yaml"], "snakemake --cores all --configfile config/config.yaml 'b c.yaml' --"),
+    ],
+)
+def test_commands_name_every_config_file_of_the_study(files, shown):
+    assert report.command(files) == shown
+
+
+@pytest.fixture(scope="module")
+def bare(study) -> dict:
+    """What a page of sweeps and accuracies shows of a study whose config file is known."""
+    paths = {"accuracy": study.root / "tables" / "accuracy.csv"}
+    return report.build_context(report.Inputs(CONFIG, study.sweeps, paths, config_files=["mine.yaml"]))
+
+
+def test_the_page_shows_the_command_of_every_file(bare):
+    text = Outline(report.render(bare)).text
+    for file in ("tables/accuracy.csv", "models/full_1000", "report/index.html"):
+        assert f"snakemake --cores all --configfile mine.yaml -- results/synthetic/{file}" in text
+
+
+def test_a_page_without_findings_says_why(bare):
+    """A model that thinks, under one budget only, has nothing to compare."""
+    text = Outline(report.render(bare | {"findings": []})).text
+    assert "No model of this study thinks" not in text and "No two budgets" in text
+    assert "No model of this study thinks" in Outline(report.render(bare | {"findings": [], "lead": None})).text
+
+
+@pytest.mark.parametrize(("file", "the_papers"), [("config/published/m1.csv", True), ("mine.csv", False)])
+def test_only_the_papers_numbers_get_the_note_on_the_paper(study, tmp_path, file, the_papers):
+    row = {"model": "full_1000", "benchmark": "in_domain", "published_as": "A", "selection": published.FIXED}
+    row |= dict.fromkeys(("published", "accuracy", "ci_low", "ci_high", "difference", "diff_low", "diff_high"), 0.5)
+    table = pd.DataFrame([row | {"budget": 56, "n": 9}]).reindex(columns=published.COLUMNS)
+    tables.write_csv(tmp_path / "published.csv", table)
+    paths = {"accuracy": study.root / "tables" / "accuracy.csv", "published": tmp_path / "published.csv"}
+    read = study_tables.StudyTables(paths, {"in_domain": 0})
+    shown = report_sections.Shown(read, roster.roster(CONFIG, read["accuracy"], {}), {}, "Wait", file)
+    (section,) = (section for section in report_sections.sections(shown) if section.id == "published")
+    assert ("PubMedQA" in section.intro) == ("paper" in section.title) == the_papers and section.intro
+
+
+def test_the_page_says_what_its_numbers_count(page):
+    text = Outline(page).text
+    assert "answers compared, one cue and order of options" in text and "and of the judge" in text
 
 
 def test_contents_lead_to_every_section(page):

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from m1flow.tables import read_csv, write_csv
+from m1flow.shown_text import visible
+from m1flow.tables import TEXT_COLUMNS, read_csv, write_csv
 
 
 def test_small_p_values_are_not_rounded_to_nothing(tmp_path):
@@ -16,3 +20,38 @@ def test_small_p_values_are_not_rounded_to_nothing(tmp_path):
     back = read_csv(tmp_path / "t.csv")
     assert back["p"].tolist()[:2] == [1.23456e-12, 1] and np.isnan(back["p"][2])
     assert back["p_holm"].tolist() == [0.04999, 0.05, 0] and back["accuracy"].tolist() == [0, 0.333333, 0.5]
+
+
+def test_seconds_are_not_rounded_to_nothing(tmp_path):
+    write_csv(tmp_path / "t.csv", pd.DataFrame({"seconds": [3.21e-7, 12.5, np.nan]}))
+    back = read_csv(tmp_path / "t.csv")["seconds"]
+    assert back.tolist()[:2] == [3.21e-7, 12.5] and np.isnan(back[2])
+
+
+PIECES = st.one_of(st.sampled_from(["=", "@", "+", "-", "'", "\t", "\r", "\n", '"', ",", "1", ".", "e"]), st.text())
+
+
+@given(st.lists(st.lists(PIECES, min_size=1).map("".join).filter(bool), min_size=1))
+def test_texts_come_back_as_they_were(tmp_path_factory, texts):
+    path = tmp_path_factory.mktemp("t") / "t.csv"
+    write_csv(path, pd.DataFrame({"cue": texts, "n": 1}))
+    assert read_csv(path)["cue"].tolist() == [visible(text) for text in texts]
+
+
+@pytest.mark.parametrize(
+    ("text", "cell"),
+    [
+        *(("=Wait", "'=Wait"), ("- Wait", "'- Wait"), ("-Wait", "'-Wait"), ("@x", "'@x"), ("'=x", "''=x")),
+        *(("-1e-5", "-1e-5"), ("+5.0", "+5.0"), ("-1e-5*2", "'-1e-5*2"), ("'twas", "'twas"), ("a=b", "a=b")),
+    ],
+)
+def test_what_a_spreadsheet_would_run_is_marked(tmp_path, text, cell):
+    write_csv(tmp_path / "t.csv", pd.DataFrame({"cue": [text], "n": 1}))
+    assert (tmp_path / "t.csv").read_text(encoding="utf-8") == f"cue,n\n{cell},1\n"
+
+
+@pytest.mark.parametrize("column", ["endpoint", "cue", "model"])
+def test_names_that_look_like_numbers_stay_text(tmp_path, column):
+    assert column in TEXT_COLUMNS
+    write_csv(tmp_path / "t.csv", pd.DataFrame({column: ["1000", "NA"], "n": 1}))
+    assert read_csv(tmp_path / "t.csv")[column].tolist() == ["1000", "NA"]

@@ -6,7 +6,6 @@ import argparse
 import logging
 from pathlib import Path
 
-from m1flow.presets import shipped_as
 from m1flow.report import Inputs, write_report
 from m1flow.script import json_argument, run
 from m1flow.storage import M1FlowError
@@ -32,7 +31,8 @@ def main() -> None:
         pool_removed=flags.pool_removed,
         set_reports=flags.set_reports,
         downloads=flags.downloads,
-        preset=shipped_as(flags.study_config.get("study", ""), flags.presets),
+        preset=flags.preset,
+        config_files=flags.config_files,
     )
     write_report(inputs, flags.out, flags.figures)
     logging.getLogger(__name__).info("report: %s", flags.out)
@@ -64,7 +64,9 @@ def parse_flags() -> argparse.Namespace:
     parser.add_argument("--pool-removed", **one, help="pool_removed.parquet: removed pairs")
     parser.add_argument("--set-reports", **files, help="{questions,benchmarks}/{name}.report.json: rows read and kept")
     parser.add_argument("--downloads", type=Path, metavar="DIR", help="what came from the hub: its revisions")
-    parser.add_argument("--presets", **files, help="config files; the settings are compared with the one of this name")
+    parser.add_argument("--preset", **one, help="the config file that ships under the study's name: what was changed")
+    made_of = "the study's, in the order in which they count; the page's commands name them"
+    parser.add_argument("--config-files", nargs="*", default=[], metavar="FILE", help=made_of)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--figures", type=Path, metavar="DIR", help="write every figure as SVG and PDF, too")
     return parser.parse_args()

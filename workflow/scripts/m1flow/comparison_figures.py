@@ -65,7 +65,7 @@ def models_apart(table: pd.DataFrame, models: Sequence[Model]) -> Figure:
         "none there. Which model is compared with the others follows from how it was made.",
         [(str(name), panel(part)) for name, part in rows.groupby("benchmark", sort=False)],
         columns_of(rows, columns.split()),
-        empty="The study has one model only, or none that thinks.",
+        empty="No model was compared with another.",
     )
 
 
@@ -191,7 +191,7 @@ def failures(table: pd.DataFrame, models: Sequence[Model]) -> Figure:
         columns_of(rows, columns),
         columns=2,
         by_model=False,
-        empty="No model of the study thinks.",
+        empty="No table of the study says where questions fail.",
     )
 
 
@@ -240,5 +240,5 @@ def pareto(table: pd.DataFrame, models: Sequence[Model]) -> Figure:
         panels,
         columns_of(on_front, columns.split()),
         columns=2,
-        empty="No model of the study thinks.",
+        empty="No table of the study says what its accuracy costs.",
     )

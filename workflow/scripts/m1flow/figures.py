@@ -109,8 +109,9 @@ def data_scale(table: pd.DataFrame, models: Sequence[Model], series: Sequence[Mo
     return Figure(
         "data_scale",
         "Accuracy by amount of training data",
-        f"At the largest budget, {budget:,} thinking tokens, chosen before looking. The line joins the students that "
-        "differ in nothing but the number of training traces; the others stand beside it. 95% intervals.",
+        f"At {budget:,} thinking tokens, the largest budget that all of the line have, chosen before looking. The line "
+        "joins the students that differ in nothing but the number of training traces; the others stand beside it. 95% "
+        "intervals.",
         [(b, panel(part)) for b, part in _benchmarks(rows)],
         _numbers(rows, ["model", "how", "traces", "benchmark", "n", "accuracy", "ci_low", "ci_high"]),
         empty="No fine-tuned student was evaluated.",

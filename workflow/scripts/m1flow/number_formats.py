@@ -11,7 +11,7 @@ SHARES = frozenset(
     for suffix in ("", "_low", "_high")
     for name in (
         "accuracy against_accuracy published ci truncated_rate unparsed_rate share thinking_saved saved tolerance "
-        "always_right sometimes_right never_right same_choice confidence_mean ece ece_by_chance rms rms_error brier "
+        "confidence_mean ece ece_by_chance rms rms_error brier "
         "aurc aurc_best aurc_random option_mass detectable agreement seed_sd lowest highest "
         "unseen_accuracy unseen_ci"
     ).split()

@@ -34,6 +34,7 @@ def provenance_of(
     """
     tables = sorted(set(tables))
     made = [read_provenance(path) for path in tables]
+    differences, problem = presets.compared(config, preset) if preset else ([], "")
     packages: dict[str, set[str]] = {}
     for record in made:
         for name, version in (record.get("packages") or {}).items():
@@ -49,7 +50,8 @@ def provenance_of(
         ),
         "origins": origins(config, downloads),
         "preset": presets.described(preset),
-        "differences": pd.DataFrame(presets.differences(config, preset) if preset else []),
+        "differences": pd.DataFrame(differences),
+        "not_compared": problem,
     }
 
 

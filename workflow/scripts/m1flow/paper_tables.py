@@ -12,6 +12,14 @@ from m1flow.policy_figures import overall
 from m1flow.statistics import MACRO
 from m1flow.storage import atomic_file
 from m1flow.study_tables import StudyTables
+from m1flow.tables import write_csv
+
+_FOR_LATEX = str.maketrans(
+    {character: f"\\{character}" for character in "&%$#_{}"}
+    | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "|": r"\textbar{}"}
+    | {"<": "$<$", ">": "$>$", "−": "$-$", "–": "--"}
+)
+"""What pdflatex stops at, takes for a command, or prints as another sign."""
 
 
 @dataclass(frozen=True)
@@ -32,12 +40,8 @@ def paper_tables(tables: StudyTables) -> list[PaperTable]:
 def write_paper_tables(tables: StudyTables, folder: Path) -> None:
     """Write ``<name>.csv``, ``<name>.md`` and ``<name>.tex`` of every table."""
     for table in paper_tables(tables):
-        texts = {
-            "csv": table.rows.to_csv(index=False, lineterminator="\n"),
-            "md": _markdown(table),
-            "tex": _latex(table),
-        }
-        for suffix, text in texts.items():
+        write_csv(folder / f"{table.name}.csv", table.rows)
+        for suffix, text in {"md": _markdown(table), "tex": _latex(table)}.items():
             with atomic_file(folder / f"{table.name}.{suffix}") as temporary:
                 temporary.write_text(text, encoding="utf-8", newline="\n")
 
@@ -137,14 +141,18 @@ def _markdown(table: PaperTable) -> str:
 
 
 def _latex(table: PaperTable) -> str:
-    return table.rows.to_latex(
+    rows = table.rows.map(_for_latex).rename(columns=_for_latex)
+    return rows.to_latex(
         index=False,
-        escape=True,
-        caption=table.caption.replace("%", r"\%"),
+        caption=_for_latex(table.caption),
         label=f"tab:{table.name}",
         column_format="l" + "r" * (len(table.rows.columns) - 1),
         position="tb",
     )
+
+
+def _for_latex(text: str) -> str:
+    return text.translate(_FOR_LATEX)
 
 
 def _for_markdown(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import time
 from collections.abc import Iterable
 from datetime import datetime
@@ -51,5 +52,5 @@ def check_times(paths: Iterable[Path | str]) -> None:
         if stamp.exists() and (when := stamp.stat().st_mtime) > latest:
             raise M1FlowError(
                 f"{path}: dated in the future, {datetime.fromtimestamp(when):%Y-%m-%d %H:%M}; set the clock right, "
-                f"then run: find {path.parts[0]} -newermt now -exec touch {{}} +"
+                f"then run: touch -c {shlex.quote(str(stamp))}"
             )

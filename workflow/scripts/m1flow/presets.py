@@ -11,6 +11,8 @@ from typing import Any
 import yaml
 
 from m1flow.config_files import from_here
+from m1flow.errors import M1FlowError
+from m1flow.shown_text import in_line
 from m1flow.study import Study
 
 ABSENT = "–"
@@ -27,12 +29,23 @@ class Difference:
 
 
 def shipped_as(study: str, files: Iterable[Path]) -> Path | None:
-    """The config file that names a study; None where none does."""
+    """The config file that names a study; None where none does. What can't be read names none."""
     for file in files:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+        try:
+            content = yaml.safe_load(file.read_text(encoding="utf-8"))
+        except (OSError, ValueError, yaml.YAMLError):
+            continue
         if isinstance(content, dict) and content.get("study") == study:
             return file
     return None
+
+
+def compared(config: Mapping[str, Any], preset: Path) -> tuple[list[Difference], str]:
+    """The `differences`; or none, and why the two can't be compared."""
+    try:
+        return differences(config, preset), ""
+    except M1FlowError as error:
+        return [], str(error)
 
 
 def differences(config: Mapping[str, Any], preset: Path) -> list[Difference]:
@@ -45,7 +58,13 @@ def differences(config: Mapping[str, Any], preset: Path) -> list[Difference]:
     Raises:
         M1FlowError: the preset is at fault.
     """
-    resolved = Study.from_config(yaml.safe_load(preset.read_text(encoding="utf-8")), [preset]).as_dict()
+    try:
+        content = yaml.safe_load(preset.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise M1FlowError(f"{described(preset)}: can't be read ({in_line(str(error))}); correct the file") from None
+    if not isinstance(content, dict):
+        raise M1FlowError(f"{described(preset)}: is no mapping of keys; correct the file")
+    resolved = Study.from_config(content, [preset]).as_dict()
     shipped, here = dict(_leaves(resolved)), dict(_leaves(config))
     keys = [*shipped, *(key for key in here if key not in shipped)]
     pairs = [Difference(key, shipped.get(key, ABSENT), here.get(key, ABSENT)) for key in keys]

@@ -5,7 +5,7 @@ Published numbers come from a CSV file (by default config/published/m1.csv, the 
     benchmark: as the study calls it, or `statistics.MACRO` for the mean over benchmarks;
     budget: thinking tokens; empty where the number is of no single budget;
     selection: how the number was chosen, one of SELECTIONS;
-    n: questions, empty where unknown;
+    n: questions, at least 1, empty where unknown;
     accuracy: from 0 to 1;
     place: where in the paper it stands.
 
@@ -30,6 +30,8 @@ from m1flow.statistics import unpaired_interval, wilson
 
 FIXED, BEST, NO_BUDGET = "fixed budget", "best of seven budgets", "no budget"
 SELECTIONS = (FIXED, BEST, NO_BUDGET)
+PAPER = Path("config/published/m1.csv")
+"""The m1 paper's numbers."""
 COLUMNS = (
     "model benchmark budget published_as selection published published_n accuracy ci_low ci_high n difference diff_low "
     "diff_high place"
@@ -62,17 +64,31 @@ def read_published(path: Path) -> pd.DataFrame:
     """
     names_in(path)
     table = pd.read_csv(path, dtype=str, keep_default_na=False)[_FILE_COLUMNS]
-    for column in ("budget", "n", "accuracy"):
-        table[column] = pd.to_numeric(table[column].replace("", np.nan), errors="coerce")
-    wrong = ~table["accuracy"].between(0, 1) | ~table["selection"].isin(SELECTIONS)
+    numbers = ["budget", "n", "accuracy"]
+    given = table[numbers] != ""
+    table[numbers] = table[numbers].apply(pd.to_numeric, errors="coerce").replace([np.inf, -np.inf], np.nan)
+    wrong = (given & table[numbers].isna()).any(axis=1) | (table["n"] < 1)
+    wrong |= ~table["accuracy"].between(0, 1) | ~table["selection"].isin(SELECTIONS)
     wrong |= table["budget"].isna() & (table["selection"] == FIXED)
     if wrong.any():
         line = int(np.flatnonzero(wrong)[0]) + 2
         raise M1FlowError(
-            f"{path}: line {line}: accuracy must be from 0 to 1, selection one of {', '.join(SELECTIONS)}, and a fixed "
-            "budget a number; correct the line"
+            f"{path}: line {line}: accuracy must be from 0 to 1, selection one of {', '.join(SELECTIONS)}, a fixed "
+            "budget a number, n a number from 1 or empty, and no number has commas; correct the line"
         )
     return table
+
+
+def with_questions(accuracy: pd.DataFrame, policies: pd.DataFrame) -> pd.DataFrame:
+    """Accuracies with ``n`` as the number of questions, where the tables accuracy and macro count answers.
+
+    Args:
+        accuracy: model, benchmark and budget of cells without extensions.
+        policies: the table policies, whose single samples are the same cells and count questions.
+    """
+    key = ["model", "benchmark", "budget"]
+    single = policies.loc[policies["family"] == "sequential", [*key, "n"]].astype({"n": "Int64"})
+    return accuracy.drop(columns="n").merge(single, on=key, how="left", validate="one_to_one")
 
 
 def compare(
@@ -83,8 +99,8 @@ def compare(
     Args:
         published: as `read_published` returns it.
         published_as: model to the name it is published as.
-        accuracy: model, benchmark, budget, n, accuracy, ci_low, ci_high of every budget without extensions; macro
-            averages are under `statistics.MACRO`.
+        accuracy: model, benchmark, budget, n (questions), accuracy, ci_low, ci_high of every budget without
+            extensions; macro averages are under `statistics.MACRO`.
         choices: the table budget_choice, for the oracle budget.
 
     Returns:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +18,6 @@ from m1flow.funnel import verification
 from m1flow.origins import provenance_of
 from m1flow.page_template import code_of, environment, script_json, vega
 from m1flow.pool_page import pool_page
-from m1flow.presets import described
 from m1flow.report_sections import Shown, sections
 from m1flow.roster import Model, headline, roster
 from m1flow.shown_text import visible
@@ -61,6 +61,7 @@ class Inputs:
         set_reports: rows read and kept of every source and benchmark.
         downloads: the folder of what came from the hub.
         preset: the config file that ships under the study's name.
+        config_files: the config files that make the study, in the order in which they count; empty where unknown.
     """
 
     config: Mapping[str, Any]
@@ -77,6 +78,7 @@ class Inputs:
     set_reports: list[Path] = field(default_factory=list)
     downloads: Path | None = None
     preset: Path | None = None
+    config_files: list[str] = field(default_factory=list)
 
 
 def write_report(inputs: Inputs, page: Path, figures_folder: Path | None = None) -> None:
@@ -111,7 +113,7 @@ def build_context(inputs: Inputs) -> dict[str, Any]:
         "key_numbers": key_numbers(rows, models, stages),
         "models": models,
         "lead": lead,
-        "sections": sections(Shown(tables, models, chance, cue or WAIT)),
+        "sections": sections(Shown(tables, models, chance, cue or WAIT, str(config.get("published", "")))),
         "verification": figures.verification({path.stem: verification(path) for path in inputs.traces}),
         "loss_curves": figures.loss_curves({name: read_loss(path) for name, path in inputs.loss_curves.items()}),
         "funnel_figure": figures.funnel_bars(bars),
@@ -126,7 +128,8 @@ def build_context(inputs: Inputs) -> dict[str, Any]:
         "provenance": provenance_of(config, *_files(inputs), inputs.downloads, inputs.preset),
         "model_table": _model_table(models),
         "contents": list(CONTENTS.items()),
-        "targets": _targets(inputs, models, list(order)),
+        "command": command(inputs.config_files),
+        "targets": _targets(config, models, list(order)),
     }
 
 
@@ -186,7 +189,7 @@ def funnel_stages(counts: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def key_numbers(rows: pd.DataFrame, models: list[Model], stages: list[dict[str, Any]]) -> list[tuple[str, str]]:
-    """Label and value of the numbers at the top."""
+    """Label and value of the numbers at the top; rows are those of one cue, options in the benchmark's order."""
     kept = {name: sum(s["kept"] for s in stages if s["stage"] == name) for name in ("read", "hard", "verified")}
     numbers = [
         ("rows read", kept["read"]),
@@ -194,7 +197,7 @@ def key_numbers(rows: pd.DataFrame, models: list[Model], stages: list[dict[str, 
         ("verified traces", kept["verified"]),
         ("models compared", len(models)),
         ("benchmark questions", int(rows.groupby("benchmark")["question_id"].nunique().sum())),
-        ("answers scored", len(rows)),
+        ("answers compared, one cue and order of options", len(rows)),
     ]
     return [(label, f"{value:,}") for label, value in numbers if value]
 
@@ -217,9 +220,16 @@ def _model_table(models: list[Model]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["model", "made with", "base", "data set"])
 
 
-def _targets(inputs: Inputs, models: list[Model], benchmarks: list[str]) -> list[tuple[str, str]]:
-    """What can be rerun by itself, and the command that does it."""
-    config = inputs.config
+def command(config_files: list[str]) -> str:
+    """What runs the study, up to the name of a file; "" where its config isn't known."""
+    if not config_files:
+        return ""
+    named = [] if config_files == [DEFAULT_CONFIG] else ["--configfile", *config_files]
+    return shlex.join(["snakemake", "--cores", "all", *named, "--"])
+
+
+def _targets(config: Mapping[str, Any], models: list[Model], benchmarks: list[str]) -> list[tuple[str, str]]:
+    """What can be made by itself, and its file."""
     root = f"results/{config.get('study', 'study')}"
     lead = headline(models) or models[0]
     targets = [("One model on one benchmark", f"{root}/sweeps/{lead.name}/{benchmarks[0]}.parquet")]
@@ -229,7 +239,4 @@ def _targets(inputs: Inputs, models: list[Model], benchmarks: list[str]) -> list
             ("One student", f"{root}/models/{config['models'].get(lead.name, {}).get('weights', lead.name)}"),
         ]
     targets += [("One table, and what it is made of", f"{root}/tables/accuracy.csv")]
-    targets += [("This page, and the figures", f"{root}/report/index.html")]
-    preset = described(inputs.preset)
-    config_file = f" --configfile {preset}" if preset and preset != DEFAULT_CONFIG else ""
-    return [(label, f"snakemake --cores all{config_file} {target}") for label, target in targets]
+    return [*targets, ("This page, and the figures", f"{root}/report/index.html")]

@@ -4,15 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pandas as pd
 
 from m1flow import comparison_figures, cue_figure, figures, further_figures, policy_figures, published_figure
 from m1flow.charts import Figure
 from m1flow.policy_figures import overall
-from m1flow.roster import Model, data_series
+from m1flow.published import PAPER
+from m1flow.roster import Model, data_series, shared_budget
 from m1flow.statistics import MACRO
 from m1flow.study_tables import StudyTables
+
+ON_THE_PAPER = (
+    "Comparable: numbers at the same fixed budget, on benchmarks with as many questions (column n of the figure's "
+    "numbers). Not comparable with anything here but the oracle budget: the paper's main table, whose m1 rows are the "
+    "best of seven budgets, chosen on the test questions, while its baselines ran once. The paper's PubMedQA benchmark "
+    "holds rows that its models were trained on; its decoding, scorer and prompts may differ from this study's in what "
+    "the configuration says."
+)
+"""What to know of the numbers in `published.PAPER`."""
+ON_PUBLISHED = (
+    "A number at a fixed budget stands beside the same budget here, the best of several budgets beside the oracle "
+    "budget, and one without a budget beside the model's only or largest one. Whether the questions, the decoding, the "
+    "scorer and the prompts were the same, the source of the numbers must say."
+)
 
 
 @dataclass(frozen=True)
@@ -44,12 +60,14 @@ class Shown:
         models: as `roster.roster` returns them.
         chance: benchmark to the accuracy of guessing.
         cue: the study's first extension cue.
+        published: the file of published numbers.
     """
 
     tables: StudyTables
     models: Sequence[Model]
     chance: Mapping[str, float]
     cue: str
+    published: str = ""
 
 
 def sections(shown: Shown) -> list[Section]:
@@ -146,14 +164,11 @@ def _published(shown: Shown) -> Section | None:
         "independent samples of questions.",
         table[names.split()],
     )
+    of_the_paper = Path(shown.published).absolute() == PAPER.absolute()
     return Section(
         "published",
-        "Beside the paper",
-        "Comparable: numbers at the same fixed budget, on benchmarks with as many questions (column n of the figure's "
-        "numbers). Not comparable with anything here but the oracle budget: the paper's main table, whose m1 rows are "
-        "the best of seven budgets, chosen on the test questions, while its baselines ran once. The paper's PubMedQA "
-        "benchmark holds rows that its models were trained on; its decoding, scorer and prompts may differ from this "
-        "study's in what the configuration says.",
+        "Beside the paper" if of_the_paper else "Beside published numbers",
+        ON_THE_PAPER if of_the_paper else ON_PUBLISHED,
         figures=[published_figure.differences(table, shown.models)],
         tables=[side_by_side],
     )
@@ -161,8 +176,11 @@ def _published(shown: Shown) -> Section | None:
 
 def _data(shown: Shown) -> Section:
     accuracy = shown.tables["accuracy"]
-    largest = int(accuracy["budget"].max())
-    drawn = figures.data_scale(accuracy, shown.models, data_series(list(shown.models)), largest)
+    series = data_series(list(shown.models))
+    compared = series or [model for model in shown.models if model.traces]
+    budget = shared_budget(accuracy, [model.name for model in compared])
+    budget = int(accuracy["budget"].max()) if budget is None else budget
+    drawn = figures.data_scale(accuracy, shown.models, series, budget)
     return Section("data", "Training data", figures=[drawn])
 
 

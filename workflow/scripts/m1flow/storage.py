@@ -260,7 +260,7 @@ def read_table(
         M1FlowError: no such file, not Parquet, a column missing or of another type, a null where none may be.
     """
     wanted = columns or CONTRACTS[contract].names
-    only = None if question_ids is None else [("question_id", "in", question_ids)]
+    only = None if question_ids is None else [("question_id", "in", pa.array(question_ids, pa.string()))]
     table = _readable(path, contract, wanted, lambda: pq.read_table(path, columns=columns, filters=only, **_CHECKED))
     return _typed(path, contract, wanted, table).to_pandas()
 
@@ -348,8 +348,13 @@ def read_json(path: Path | str) -> Any:
 
 
 def read_provenance(path: Path | str) -> dict:
-    """What made a table: the mapping given to `write_table`."""
-    return json.loads((pq.read_schema(path).metadata or {}).get(PROVENANCE_KEY, b"{}"))
+    """What made a table: the mapping given to `write_table`.
+
+    Raises:
+        M1FlowError: the file is missing or no Parquet.
+    """
+    with _named(path):
+        return json.loads((pq.read_schema(path).metadata or {}).get(PROVENANCE_KEY, b"{}"))
 
 
 def provenance(parameters: dict, inputs: list[Path | str]) -> dict:

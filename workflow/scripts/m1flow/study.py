@@ -20,9 +20,6 @@ from m1flow.study_schema import fill_and_check
 
 log = logging.getLogger(__name__)
 
-_NAME = "a name of letters, digits, '_', '-' and '.'"
-SCHEMA_PATH = Path(__file__).parents[3] / "config" / "schema.yaml"
-
 
 @dataclass(frozen=True)
 class Study:

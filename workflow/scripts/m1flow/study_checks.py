@@ -140,6 +140,11 @@ def check_references(config: dict, where: Where) -> None:
         if (sharing := asked["nodes"] * (asked["gpus"] or asked["processes"])) > batch:
             problem = f"{sharing} processes can't share {batch} examples a step; ask for fewer"
             refuse(where, ["students", name, "resources"], f"{problem}, or raise training.batch_size")
+    engine = config["engine"]
+    sharing, gpus = engine["tensor_parallel_size"], engine["gpus"]
+    if sharing > max(1, gpus) and engine["name"] != "transformers":  # which has no use for it
+        problem = f"{sharing} GPUs can't share a model in a job that has {gpus}; set engine.gpus to {sharing}"
+        refuse(where, ["engine", "tensor_parallel_size"], f"{problem}, or take this key away")
     if config["formulary"]["rare_drugs"] >= config["formulary"]["drugs"]:
         refuse(where, ["formulary", "rare_drugs"], "must be fewer than formulary.drugs")
     _check_replicates(config, where)
@@ -160,8 +165,9 @@ def _check_replicates(config: dict, where: Where) -> None:
             if student is None:
                 refuse(where, ["replicates", name], f"{model!r} is not fine-tuned in this study; take it out")
             sampled = {key: value for key, value in entry.get("sweep", {}).items() if key not in _MEASURED}
-            made[model] = student | entry | {"sweep": sampled}
-        apart = ("weights", "seed", "resources", "push_to_hub", "published")
+            asked = {f"models.{key}": value for key, value in (entry | {"sweep": sampled}).items()}
+            made[model] = student | asked
+        apart = ("seed", "resources", "push_to_hub", "models.weights", "models.published")
         first, *others = models
         for other in others:
             keys = sorted({*made[first], *made[other]} - {*apart})

@@ -6,6 +6,7 @@ A run is one function of settings and folders, whatever started it, so that a la
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import math
 import os
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from m1flow.loss_curve import LossCurve
 
 log = logging.getLogger(__name__)
+
+_DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
 
 
 def set_up(threads: int) -> None:
@@ -227,7 +230,7 @@ def _disk(out: Path | str) -> Iterator[None]:
         reason = " ".join(str(error).split())[:160]
         raise M1FlowError(f"{out}: the model can't be written ({reason}); free the disk, then run again") from error
     except OSError as error:
-        if error.filename or not error.errno:
+        if error.filename or error.errno not in _DISK_ERRORS:
             raise
         raise OSError(error.errno, os.strerror(error.errno), str(out)) from error
 
