@@ -19,11 +19,19 @@ from m1flow.study import Study, as_flag, lock_path
 
 prefer_this_python()
 
+# The study's config files in the order in which they count. Snakemake lists the Snakefile's own, which lies below those
+# that a user names, last.
+NAMED_FILES = len(workflow.overwrite_configfiles)
+CONFIG_FILES = [
+    from_here(Path(file).absolute())
+    for file in [*workflow.configfiles[NAMED_FILES:], *workflow.configfiles[:NAMED_FILES]]
+]
+
 try:
-    STUDY = Study.from_config(config, workflow.configfiles)
+    STUDY = Study.from_config(config, CONFIG_FILES)
     RESULTS = f"results/{STUDY.name}"
     STUDY = STUDY.finished_only(RESULTS)
-    STUDY.check_downloads(lock_path(workflow.configfiles), RESULTS)
+    STUDY.check_downloads(lock_path(CONFIG_FILES), RESULTS)
 except M1FlowError as error:
     sys.exit(f"error: {error}")
 

@@ -29,7 +29,7 @@ rule download:
         spec=lambda wildcards: as_flag(
             {key: value for key, value in getattr(STUDY, wildcards.section)[wildcards.name].items() if key in FETCHED}
         ),
-        lock=lock_path(workflow.configfiles),
+        lock=lock_path(CONFIG_FILES),
     message:
         "download {wildcards.section}/{wildcards.name} from the hub"
     shell:

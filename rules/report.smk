@@ -43,13 +43,6 @@ MADE_HOW = {
 
 # The config file that ships under the study's name, which the page compares the study with.
 SHIPPED = shipped_as(STUDY.name, [Path("config/config.yaml"), *sorted(Path("config/presets").glob("*.yaml"))])
-# The study's config files in the order in which they count. Snakemake lists the Snakefile's own, which lies below those
-# that a user names, last.
-NAMED_FILES = len(workflow.overwrite_configfiles)
-CONFIG_FILES = [
-    from_here(Path(file).absolute())
-    for file in [*workflow.configfiles[NAMED_FILES:], *workflow.configfiles[:NAMED_FILES]]
-]
 
 
 rule make_tables:

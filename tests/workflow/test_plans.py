@@ -135,3 +135,9 @@ def test_a_wrong_config_stops_with_one_line(project, settings, message):
     [line] = [line for line in done.stdout.splitlines() if "error" in line.lower()]
     assert line.startswith(f"error: {message}")
     assert "Traceback" not in done.stdout
+
+
+def test_an_overlay_over_the_default_study_is_the_file_at_fault(project):
+    overlay = project.overlay("alone.yaml", {"sweep": {"budgets": [0, -8]}})
+    done = project.snakemake("--dry-run", "--configfile", overlay, check=False)
+    assert done.returncode == 1 and f"error: {overlay}: sweep.budgets.1: must be at least 0" in done.stdout
