@@ -127,3 +127,10 @@ class Project:
             key: value for key, value in os.environ.items() if not key.startswith(("OMP_", "PYTEST_", "SNAKEMAKE_"))
         }
         return kept | {"HF_HUB_OFFLINE": "1"}
+
+
+def small_project(folder: Path) -> Project:
+    """A project with the small study, nothing run yet."""
+    project = Project(folder)
+    (folder / "small.yaml").write_text((ROOT / "tests" / "small.yaml").read_text(encoding="utf-8"), encoding="utf-8")
+    return project

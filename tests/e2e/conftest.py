@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
-from project import ROOT, Project
+from project import Project, small_project
 
 
 @pytest.fixture(scope="session")
@@ -20,9 +18,3 @@ def small(tmp_path_factory) -> Project:
 def fresh_small(tmp_path) -> Project:
     """The small study, nothing run yet."""
     return small_project(tmp_path)
-
-
-def small_project(folder: Path) -> Project:
-    project = Project(folder)
-    (folder / "small.yaml").write_text((ROOT / "tests" / "small.yaml").read_text(encoding="utf-8"), encoding="utf-8")
-    return project

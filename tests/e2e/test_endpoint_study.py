@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import small_project
+from project import small_project
 from served_model import MODEL, free_port, served_model
 
 from m1flow.ledger import Ledger
