@@ -139,6 +139,10 @@ class EndpointRun:
         if tally.given_up:
             raise self._problems.unanswered(tally.given_up, tally.last_cause, tally.answered)
 
+    def interrupt(self) -> None:
+        """End the run after Ctrl-C; what is under way isn't waited for."""
+        self._end(KeyboardInterrupt(), cancel=True)
+
     async def close(self) -> None:
         """End whatever is under way, and disconnect."""
         self._problem = self._problem or _Ended()

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import signal
+import threading
 import time
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from typing import Any
 
 from m1flow.chat import Asked, Turn
@@ -52,6 +55,7 @@ class EndpointChat:
         Raises:
             M1FlowError: once all turns that could be had are handed over: questions without an answer, a limit of the
                 config that is reached, or an endpoint that takes no request. A rerun asks only for what is missing.
+            KeyboardInterrupt: likewise, after Ctrl-C; the caller isn't interrupted while it works on a turn.
         """
         self.close()
         self._active = self._turns(asked, max_tokens)
@@ -68,7 +72,7 @@ class EndpointChat:
 
         account = Account(self.name, self.purpose, fingerprint([self.identity, max_tokens]))
         run = EndpointRun(self, account, self._key, iter(asked), max_tokens)
-        with asyncio.Runner() as runner:  # which turns Ctrl-C into a cancellation, instead of an error in any coroutine
+        with asyncio.Runner() as runner, _ctrl_c(lambda: runner.get_loop().call_soon_threadsafe(run.interrupt)):
             try:
                 runner.run(run.open())
                 while runner.run(run.more()):
@@ -77,6 +81,35 @@ class EndpointChat:
                 run.check()
             finally:
                 runner.run(run.close())
+
+
+@contextlib.contextmanager
+def _ctrl_c(heed: Callable[[], object]) -> Iterator[None]:
+    """Let the first Ctrl-C call ``heed``, and raise KeyboardInterrupt at the end.
+
+    Python raises it wherever the program happens to be: between a response and its entry in the ledger, or where errors
+    are swallowed, as in a finalizer, so that the program goes on. `asyncio.Runner` heeds it only while it runs.
+    """
+    ours = threading.current_thread() is threading.main_thread()
+    if not ours or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield
+        return
+    pressed = False
+
+    def press(*_: object) -> None:
+        nonlocal pressed
+        if pressed:
+            raise KeyboardInterrupt
+        pressed = True
+        heed()
+
+    signal.signal(signal.SIGINT, press)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if pressed:
+        raise KeyboardInterrupt
 
 
 def endpoint_identity(spec: Mapping[str, Any], thinks: bool = False) -> Any:
