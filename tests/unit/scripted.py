@@ -1,7 +1,8 @@
-"""An engine that says what a script says: for tests of what goes round engines."""
+"""An engine and a chat that say what a script says: for tests of what goes round them."""
 
 from __future__ import annotations
 
+from m1flow.chat import Turn
 from m1flow.engines import Completion, end_of
 
 
@@ -26,6 +27,26 @@ class ScriptedEngine:
             cut = len(ids) + 1 > request.max_tokens or end is not None
             ids = ids[:end]
             yield request, Completion(ids[: request.max_tokens], not cut, None if cut else request.stop[0])
+
+    def close(self):
+        pass
+
+
+class ScriptedChat:
+    """Answers what a script says to what was asked; finishes in reverse order, and dies after some if told to."""
+
+    identity = "scripted"
+
+    def __init__(self, say, lives=None):
+        self.say, self.lives, self.heard = say, lives, []
+
+    def turns(self, asked, max_tokens):
+        for one in reversed(list(asked)):
+            if self.lives == len(self.heard):
+                raise KeyboardInterrupt
+            self.heard.append(one)
+            said = self.say(one)
+            yield one, said if isinstance(said, Turn) else Turn("hm", said, 100, 10, True, cached_tokens=60, cost=0.25)
 
     def close(self):
         pass

@@ -11,6 +11,7 @@ import pytest
 from engine_models import build_model
 from hypothesis import given
 from hypothesis import strategies as st
+from scripted import ScriptedChat
 
 from m1flow import chat_flags
 from m1flow.chat import JournalledChat, Turn
@@ -19,6 +20,7 @@ from m1flow.errors import M1FlowError
 from m1flow.journal import Journal
 from m1flow.script import run
 from m1flow.storage import CONTRACTS, read_json, read_table, write_table
+from m1flow.tokenizers import CHAT_TEMPLATE
 from m1flow.vocabulary import read_vocabulary
 
 MESH = Path(__file__).resolve().parents[2] / "config" / "mesh_qualifiers.tsv"
@@ -171,26 +173,6 @@ def test_a_second_code_takes_the_first_ones_word_away(one, other, between, boxed
     assert parse_code(answer, VOCABULARY) in ({one} if one == other else {None})
 
 
-class ScriptedChat:
-    """Answers by a script of the text and the attempt; finishes in reverse order, and dies after some if told to."""
-
-    identity = "scripted"
-
-    def __init__(self, say, lives=None):
-        self.say, self.lives, self.heard = say, lives, []
-
-    def turns(self, asked, max_tokens):
-        for one in reversed(list(asked)):
-            if self.lives == len(self.heard):
-                raise KeyboardInterrupt
-            self.heard.append(one)
-            said = self.say(one)
-            yield one, said if isinstance(said, Turn) else Turn("", said, 100, 10, True, cached_tokens=60, cost=0.25)
-
-    def close(self):
-        pass
-
-
 def assigned(tmp_path, questions, chat, spec=SPEC, seed=0):
     with Journal(tmp_path / "domains.jsonl") as journal:
         journalled = JournalledChat(chat.identity, lambda: chat, journal, 50)
@@ -323,8 +305,7 @@ def test_nothing_to_assign_is_an_empty_table(tmp_path, tiny_questions):
 def folder(tmp_path_factory):
     """The real tiny model, with a chat template."""
     folder = build_model(tmp_path_factory.mktemp("model"))
-    template = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}<|im_start|>"
-    (folder / "chat_template.jinja").write_text(template)
+    (folder / "chat_template.jinja").write_text(CHAT_TEMPLATE)
     return folder
 
 

@@ -5,19 +5,13 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sweep_reference import M1, THINK
 from transformers import AutoTokenizer
 
 from m1flow.errors import M1FlowError
 from m1flow.formats import Formatter, load_tokenizer
 from m1flow.tokenizers import train_tokenizer
 
-M1 = {
-    "thinking_start": "<|im_start|>think\n",
-    "thinking_end": "\n<|im_start|>answer\n",
-    "answer_start": "Answer: ",
-    "forced_end": "<|im_start|>answer\nFinal Answer:",
-}
-THINK = {"thinking_start": "<think>\n", "thinking_end": "\n</think>\n\n", "forced_end": "\n</think>\n\nFinal Answer:"}
 CONTROL = ["<|im_start|>", "<|im_end|>", "<|endoftext|>", "<|fim_pad|>", "<think>", "</think>"]
 hostile = st.lists(st.one_of(st.sampled_from(CONTROL), st.sampled_from("<>|/ thinkim_"), st.text(max_size=5))).map(
     "".join

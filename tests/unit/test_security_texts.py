@@ -16,6 +16,7 @@ import pytest
 import synthetic_study
 from hostile_texts import HOSTILE, SHORT, TEXTS
 from scripted import ScriptedEngine
+from sweep_reference import M1, THINK
 
 from m1flow import script, tables
 from m1flow.attempts import attempt_rows
@@ -47,13 +48,6 @@ from m1flow.tokenizers import train_tokenizer
 from m1flow.trace_examples import example_rows
 from m1flow.traces import trace_rows
 
-M1 = {
-    "thinking_start": "<|im_start|>think\n",
-    "thinking_end": "\n<|im_start|>answer\n",
-    "answer_start": "Answer: ",
-    "forced_end": "\n<|im_start|>answer\nAnswer:",
-}
-THINK = {"thinking_start": "<think>\n", "thinking_end": "\n</think>\n\n", "forced_end": "\n</think>\n\nFinal Answer:"}
 FORMATS = {"m1": M1, "think": THINK, "direct": {}}
 PROMPTS = {
     "question": "{context}\n{stem}\n{options}",
