@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import functools
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -46,6 +46,9 @@ SHOWN = "shown"
 """The name of the charts' parameter that lists the models to draw; the page's model buttons set it."""
 
 Panel = tuple[str, alt.TopLevelMixin]
+
+# A little beyond 0 and 1, so that points at the ends are drawn whole and panels keep one height.
+_SHARE = alt.Scale(domain=[-0.02, 1.03], nice=False)
 
 ACCURACY_TIPS = [
     alt.Tooltip("accuracy:Q", format=".1%"),
@@ -125,6 +128,16 @@ def write_files(figures: Iterable[Figure], folder: Path) -> list[Path]:
     return written
 
 
+def by_benchmark(rows: pd.DataFrame, panel: Callable[[pd.DataFrame], alt.TopLevelMixin]) -> list[Panel]:
+    """A panel per benchmark, in the rows' order."""
+    return [(str(name), panel(part)) for name, part in rows.groupby("benchmark", sort=False)]
+
+
+def of_shown(rows: pd.DataFrame, column: str = "model") -> alt.Chart:
+    """A chart of the rows whose model is drawn; whoever draws it adds the parameter `shown_models`."""
+    return alt.Chart(rows).transform_filter(f"indexof({SHOWN}, datum.{column}) >= 0")
+
+
 def interval_band(base: alt.Chart, x: alt.X, models: Sequence[Model]) -> alt.Chart:
     """The interval of every model, behind its line."""
     return base.mark_area(opacity=0.13, interpolate="linear").encode(
@@ -157,10 +170,18 @@ def model_points(
 
 
 def share_y(column: str = "accuracy") -> alt.Y:
-    """A share from 0 to 1, in percent."""
-    axis = alt.Axis(format=".0%", values=[0, 0.25, 0.5, 0.75, 1])
-    # A little beyond 0 and 1, so that points at the ends are drawn whole and panels keep one height.
-    return alt.Y(f"{column}:Q", title=None, scale=alt.Scale(domain=[-0.02, 1.03], nice=False), axis=axis)
+    """A share from 0 to 1, upwards."""
+    return alt.Y(f"{column}:Q", title=None, scale=_SHARE, axis=share_axis())
+
+
+def share_x(column: str = "accuracy") -> alt.X:
+    """A share from 0 to 1, to the right."""
+    return alt.X(f"{column}:Q", scale=_SHARE, axis=share_axis())
+
+
+def share_axis(**more: Any) -> alt.Axis:
+    """Quarters, in percent."""
+    return alt.Axis(format=".0%", values=[0, 0.25, 0.5, 0.75, 1], **more)
 
 
 def model_colour(models: Sequence[Model]) -> alt.Color:

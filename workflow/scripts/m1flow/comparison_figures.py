@@ -7,7 +7,19 @@ from collections.abc import Sequence
 import altair as alt
 import pandas as pd
 
-from m1flow.charts import ACCURACY_TIPS, INK, PALETTE, SHOWN, Figure, model_colour, share_y, shown_models
+from m1flow.charts import (
+    ACCURACY_TIPS,
+    INK,
+    PALETTE,
+    Figure,
+    by_benchmark,
+    model_colour,
+    of_shown,
+    share_axis,
+    share_x,
+    share_y,
+    shown_models,
+)
 from m1flow.comparisons import MODELS
 from m1flow.failures import MEANING
 from m1flow.flips import BUDGET
@@ -36,7 +48,7 @@ def models_apart(table: pd.DataFrame, models: Sequence[Model]) -> Figure:
         scale = alt.Scale(domain=[-reach, reach], nice=False)
         x = alt.X("difference:Q", title=f"{lead}, against it", scale=scale, axis=alt.Axis(format="+.0%", tickCount=5))
         y = alt.Y("against_model:N", title=None, sort=[model.name for model in models])
-        base = alt.Chart(part).transform_filter(f"indexof({SHOWN}, datum.against_model) >= 0")
+        base = of_shown(part, "against_model")
         colour = alt.Color("against_model:N", scale=alt.Scale(domain=[m.name for m in models]), legend=None)
         filled = alt.condition("datum.p_holm < 0.05", alt.value(1), alt.value(0.15))
         tips = [
@@ -63,7 +75,7 @@ def models_apart(table: pd.DataFrame, models: Sequence[Model]) -> Figure:
         "Difference of accuracy on the same questions, each model under its largest budget, with 95% intervals. Full "
         "points: a difference at p < 0.05 after Holm's correction; pale ones: none shown, which is not the same as "
         "none there. Which model is compared with the others follows from how it was made.",
-        [(str(name), panel(part)) for name, part in rows.groupby("benchmark", sort=False)],
+        by_benchmark(rows, panel),
         columns_of(rows, columns.split()),
         empty="No model was compared with another.",
     )
@@ -77,21 +89,18 @@ def budget_choice(table: pd.DataFrame, models: Sequence[Model]) -> Figure:
     shapes = alt.Scale(domain=names, range=["circle", "diamond", "triangle-up"])
 
     def panel(part: pd.DataFrame) -> alt.LayerChart:
-        scale = alt.Scale(domain=[-0.02, 1.03], nice=False)
-        axis = alt.Axis(format=".0%", values=[0, 0.25, 0.5, 0.75, 1])
-        x = alt.X("accuracy:Q", title="accuracy", scale=scale, axis=axis)
         y = alt.Y("model:N", title=None, sort=[model.name for model in models])
         offset = alt.YOffset("chosen:N", sort=names)
-        base = alt.Chart(part).transform_filter(f"indexof({SHOWN}, datum.model) >= 0")
+        base = of_shown(part)
         tips = ["model:N", "chosen:N", "budget:Q", alt.Tooltip("budget_low:Q", title="budget from")]
         tips += [alt.Tooltip("budget_high:Q", title="to"), *ACCURACY_TIPS]
         colour = model_colour(models)
         whiskers = base.mark_rule(strokeWidth=1.6, opacity=0.55).encode(
-            x=alt.X("ci_low:Q", scale=scale, axis=axis), x2="ci_high:Q", y=y, yOffset=offset, color=colour
+            x=share_x("ci_low"), x2="ci_high:Q", y=y, yOffset=offset, color=colour
         )
         shape = alt.Shape("chosen:N", scale=shapes, legend=alt.Legend(orient="bottom", columns=1, symbolOpacity=1))
         points = base.mark_point(filled=True, size=46, opacity=1).encode(
-            x=x, y=y, yOffset=offset, color=colour, shape=shape, tooltip=tips
+            x=share_x().title("accuracy"), y=y, yOffset=offset, color=colour, shape=shape, tooltip=tips
         )
         return alt.layer(whiskers, points).add_params(shown_models(models))
 
@@ -102,7 +111,7 @@ def budget_choice(table: pd.DataFrame, models: Sequence[Model]) -> Figure:
         "The oracle budget is the best one on the very questions it is scored on, as in the paper's main table: its "
         "value is too high by what luck gave it. Only the other two say what to expect of new questions. 95% "
         "intervals; those of the oracle hold for all budgets at once.",
-        [(str(name), panel(part)) for name, part in rows.groupby("benchmark", sort=False)],
+        by_benchmark(rows, panel),
         columns_of(rows, columns),
         columns=1,
         empty="No model was measured under several budgets.",
@@ -125,8 +134,7 @@ def budget_flips(table: pd.DataFrame, models: Sequence[Model]) -> Figure:
     def panel(part: pd.DataFrame) -> alt.LayerChart:
         scale = alt.Scale(domain=[-reach, reach])
         bars = (
-            alt.Chart(part)
-            .transform_filter(f"indexof({SHOWN}, datum.model) >= 0")
+            of_shown(part)
             .mark_bar(cornerRadiusEnd=2)
             .encode(
                 x=alt.X("step:N", title="from one budget to the next", sort=steps, axis=alt.Axis(labelAngle=-40)),
@@ -145,7 +153,7 @@ def budget_flips(table: pd.DataFrame, models: Sequence[Model]) -> Figure:
         "Answers won and lost by a larger budget",
         "Share of answers that turned from wrong to right (up) and from right to wrong (down) from one budget to the "
         "next. A curve that stays level can hide as many of one as of the other.",
-        [(str(name), panel(part)) for name, part in long.groupby("benchmark", sort=False)],
+        by_benchmark(long, panel),
         columns_of(rows, columns),
         empty="No model was measured under several budgets.",
     )
@@ -159,13 +167,11 @@ def failures(table: pd.DataFrame, models: Sequence[Model]) -> Figure:
     colours = alt.Scale(domain=names, range=list(CATEGORY_COLOURS))
 
     def panel(part: pd.DataFrame) -> alt.Chart:
-        axis = alt.Axis(format=".0%", values=[0, 0.25, 0.5, 0.75, 1])
         return (
-            alt.Chart(part)
-            .transform_filter(f"indexof({SHOWN}, datum.model) >= 0")
+            of_shown(part)
             .mark_bar()
             .encode(
-                x=alt.X("share:Q", title="share of questions", scale=alt.Scale(domain=[0, 1]), axis=axis),
+                x=alt.X("share:Q", title="share of questions", scale=alt.Scale(domain=[0, 1]), axis=share_axis()),
                 y=alt.Y("model:N", title=None, sort=[model.name for model in models]),
                 color=alt.Color(
                     "category:N", scale=colours, legend=alt.Legend(orient="bottom", columns=4, symbolOpacity=1)
@@ -187,7 +193,7 @@ def failures(table: pd.DataFrame, models: Sequence[Model]) -> Figure:
         "failures",
         "Where questions fail",
         f"Every question by what its answers do along the budgets. {meanings[0].upper()}{meanings[1:]}.",
-        [(str(name), panel(part)) for name, part in rows.groupby("benchmark", sort=False)],
+        by_benchmark(rows, panel),
         columns_of(rows, columns),
         columns=2,
         by_model=False,
@@ -209,7 +215,7 @@ def pareto(table: pd.DataFrame, models: Sequence[Model]) -> Figure:
         number = "~s" if cost == "thinking_tokens" else ".2~g"
         axis = alt.Axis(grid=False, tickCount=5, format=number, labelOverlap="greedy")
         x = alt.X(f"{cost}:Q", title=f"{title} a question, all samples", scale=scale, axis=axis)
-        shown = alt.Chart(part).transform_filter(f"indexof({SHOWN}, datum.model) >= 0")
+        shown = of_shown(part)
         tips = ["model:N", "family:N", "choice:N", "samples:Q", "budget:Q", "extensions:Q", *ACCURACY_TIPS]
         tips += [alt.Tooltip("thinking_tokens:Q", format=",.1f"), alt.Tooltip("seconds:Q", format=".4f")]
         opacity = alt.condition(f"datum.{front}", alt.value(1), alt.value(0.3))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import altair as alt
 import pandas as pd
 
-from m1flow.charts import INK, SHOWN, Figure, model_colour, share_y, shown_models
+from m1flow.charts import INK, Figure, by_benchmark, model_colour, of_shown, share_axis, share_y, shown_models
 from m1flow.early_exit import BOTH, CONFIDENT, STABLE, THINKING_ONLY
 from m1flow.policy_figures import columns_of, overall, rounded
 from m1flow.roster import Model
@@ -41,7 +41,7 @@ def early_exit(table: pd.DataFrame, models: Sequence[Model]) -> Figure:
         x = alt.X("x:Q", title="tokens saved", scale=scale, axis=axis)
         scale = alt.Scale(domain=[-reach, reach], nice=False)
         y = alt.Y("change:Q", title=None, scale=scale, axis=alt.Axis(format="+.1%", tickCount=5))
-        base = alt.Chart(part).transform_filter(f"indexof({SHOWN}, datum.model) >= 0")
+        base = of_shown(part)
         low = alt.Y("change_low:Q", title=None, scale=scale)
         colour, dash = model_colour(models), alt.Scale(domain=["paid", "free"], range=[[1, 0], [2, 4]])
         whiskers = base.mark_rule(opacity=0.5).encode(x=x, y=low, y2="change_high:Q", color=colour)
@@ -83,7 +83,7 @@ def option_order(table: pd.DataFrame, models: Sequence[Model]) -> Figure:
     def panel(part: pd.DataFrame) -> alt.LayerChart:
         axis = alt.Axis(format="+.0%", tickCount=5)
         y = alt.Y("value:Q", title=None, scale=alt.Scale(domain=[-reach, reach]), axis=axis)
-        base = alt.Chart(part).transform_filter(f"indexof({SHOWN}, datum.model) >= 0")
+        base = of_shown(part)
         place = alt.X("item:O", title="position of the option", axis=alt.Axis(labelAngle=0, grid=False))
         offset = alt.XOffset("model:N", sort=[model.name for model in models])
         tips = ["model:N", "item:O", *(alt.Tooltip(f"{c}:Q", format="+.1%") for c in ("value", "ci_low", "ci_high"))]
@@ -102,7 +102,7 @@ def option_order(table: pd.DataFrame, models: Sequence[Model]) -> Figure:
         "How much more often a position is chosen than it is right, over all orders: above zero the model likes the "
         "position. In the numbers: the share of questions that are right in every order, in some, in none, and with "
         "the same option in all. 95% intervals.",
-        [(str(name), panel(part)) for name, part in rows.groupby("benchmark", sort=False)],
+        by_benchmark(rows, panel),
         _by_measure(table),
         empty="The options were shown in one order only: set sweep: permutations to see what their order does.",
     )
@@ -114,8 +114,8 @@ def reliability(curves: pd.DataFrame, scores: pd.DataFrame, models: Sequence[Mod
     rows = rounded(_only(curves[curves["curve"] == "reliability"], scores))
 
     def panel(part: pd.DataFrame) -> alt.LayerChart:
-        x = alt.X("x:Q", title="confidence", scale=alt.Scale(domain=[0, 1]), axis=_share_axis())
-        base = alt.Chart(part).transform_filter(f"indexof({SHOWN}, datum.model) >= 0")
+        x = _from_0_to_1("confidence")
+        base = of_shown(part)
         tips = [
             alt.Tooltip("model:N"),
             alt.Tooltip("confidence:N", title="confidence from"),
@@ -144,7 +144,7 @@ def reliability(curves: pd.DataFrame, scores: pd.DataFrame, models: Sequence[Mod
         "the largest budget in ten groups of about the same size, with 95% intervals. Confidence is the probability "
         "of the chosen option among all where the engine gave it and the model would state options so, else that of "
         "the answer's tokens.",
-        [(str(name), panel(part)) for name, part in rows.groupby("benchmark", sort=False)],
+        by_benchmark(rows, panel),
         columns_of(scores, columns),
         empty="The engine gave no log-probabilities, so there is no confidence to compare with.",
     )
@@ -156,8 +156,8 @@ def risk_coverage(curves: pd.DataFrame, scores: pd.DataFrame, models: Sequence[M
     rows = rounded(_only(curves[curves["curve"] == "risk_coverage"], scores))
 
     def panel(part: pd.DataFrame) -> alt.LayerChart:
-        x = alt.X("x:Q", title="questions answered", scale=alt.Scale(domain=[0, 1]), axis=_share_axis())
-        base = alt.Chart(part).transform_filter(f"indexof({SHOWN}, datum.model) >= 0")
+        x = _from_0_to_1("questions answered")
+        base = of_shown(part)
         tips = [
             "model:N",
             *(alt.Tooltip(f"{c}:Q", format=".1%", title=t) for c, t in (("x", "answered"), ("y", "wrong"))),
@@ -174,7 +174,7 @@ def risk_coverage(curves: pd.DataFrame, scores: pd.DataFrame, models: Sequence[M
         "Errors when unsure answers are withheld",
         "Share of wrong answers among those given, if only the surest are given: a line that climbs to the right "
         "belongs to a model that knows what it doesn't know; a flat one would do as well withholding at random.",
-        [(str(name), panel(part)) for name, part in rows.groupby("benchmark", sort=False)],
+        by_benchmark(rows, panel),
         columns_of(scores, columns),
         empty="The engine gave no log-probabilities, so there is nothing to withhold answers by.",
     )
@@ -213,5 +213,5 @@ def _by_measure(table: pd.DataFrame) -> pd.DataFrame:
     return flat.reset_index()
 
 
-def _share_axis() -> alt.Axis:
-    return alt.Axis(format=".0%", values=[0, 0.25, 0.5, 0.75, 1], grid=False)
+def _from_0_to_1(title: str) -> alt.X:
+    return alt.X("x:Q", title=title, scale=alt.Scale(domain=[0, 1]), axis=share_axis(grid=False))
