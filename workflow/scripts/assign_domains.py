@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 
 from m1flow.bills import billed
-from m1flow.chat_flags import add_chat_flags, open_chat
+from m1flow.chat_flags import add_chat_flags, chat_parameters, open_chat
 from m1flow.domains import assign_domains, to_assign
-from m1flow.script import json_argument, run
+from m1flow.script import run
 from m1flow.storage import provenance, read_table, write_json, write_table
 from m1flow.vocabulary import read_vocabulary
 
@@ -20,9 +20,8 @@ def main() -> None:
     questions = to_assign(read_table(flags.questions, "questions"), traces)
     with open_chat(flags, "domains") as chat:
         domains, counts = assign_domains(questions, chat, flags.spec, flags.prompts, vocabulary, seed=flags.seed)
-    parameters = {key: getattr(flags, key) for key in ("spec", "formats", "prompts", "engine", "endpoint", "seed")}
     inputs = [flags.questions, *flags.traces, flags.vocabulary, *flags.model]
-    write_table(flags.out, domains, "domains", provenance=provenance(parameters, inputs))
+    write_table(flags.out, domains, "domains", provenance=provenance(chat_parameters(flags), inputs))
     counts["bill"] |= billed(flags, "domains")
     write_json(flags.counts, counts)
 
@@ -30,13 +29,10 @@ def main() -> None:
 def parse_flags() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--spec", type=json_argument, required=True, help="the study's domains section")
     parser.add_argument("--questions", required=True, help="table of the pool")
     parser.add_argument("--traces", nargs="+", required=True, help="every teacher's table of traces")
     parser.add_argument("--vocabulary", required=True, help="the domains: tab-separated code, name and note")
-    parser.add_argument("--prompts", type=json_argument, required=True, help="the study's prompts")
-    add_chat_flags(parser)
-    parser.add_argument("--seed", type=int, required=True, help="the study's seed")
+    add_chat_flags(parser, "domains section")
     parser.add_argument("--out", required=True, help="table of domains")
     parser.add_argument("--counts", required=True, help="questions by domain, and what they cost, JSON")
     return parser.parse_args()

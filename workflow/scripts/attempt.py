@@ -7,9 +7,9 @@ import logging
 
 from m1flow.attempts import attempt_rows
 from m1flow.bills import bill, outcomes
-from m1flow.chat_flags import add_chat_flags
+from m1flow.chat_flags import add_chat_flags, chat_parameters
 from m1flow.respondents import open_respondent
-from m1flow.script import json_argument, run
+from m1flow.script import run
 from m1flow.storage import provenance, read_table, write_json, write_rows
 
 log = logging.getLogger("attempt")
@@ -20,9 +20,8 @@ def main() -> None:
     flags = parse_flags()
     where = f"solvers.{flags.name}"
     questions = read_table(flags.questions, "questions")
-    names = ("name", "spec", "formats", "prompts", "engine", "endpoint", "seed")
     inputs = [flags.questions, *flags.model, *flags.spec["path"]]
-    made_by = provenance({name: getattr(flags, name) for name in names}, inputs)
+    made_by = provenance({"name": flags.name, **chat_parameters(flags)}, inputs)
     with open_respondent(flags, where, "solve") as solver:
         rows = attempt_rows(solver, questions)
         write_rows(flags.out, rows, "attempts", provenance=made_by)
@@ -36,11 +35,8 @@ def parse_flags() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--name", required=True, help="the solver's name in the study")
-    parser.add_argument("--spec", type=json_argument, required=True, help="the study's solvers.<name>")
     parser.add_argument("--questions", required=True, help="table of the pool")
-    parser.add_argument("--prompts", type=json_argument, required=True, help="the study's prompts")
-    parser.add_argument("--seed", type=int, required=True, help="the study's seed")
-    add_chat_flags(parser)
+    add_chat_flags(parser, "solvers.<name>")
     parser.add_argument("--out", required=True, help="table of attempts")
     parser.add_argument("--counts", required=True, help="attempts by outcome, and what they cost, JSON")
     return parser.parse_args()

@@ -6,10 +6,10 @@ import argparse
 from pathlib import Path
 
 from m1flow.bills import bill
-from m1flow.chat_flags import add_chat_flags, open_chat
+from m1flow.chat_flags import add_chat_flags, chat_parameters, open_chat
 from m1flow.error_labels import read_hand_labels
 from m1flow.judging import answers_to_judge, judge_answers
-from m1flow.script import json_argument, run
+from m1flow.script import run
 from m1flow.storage import provenance, read_table, write_json, write_table
 
 
@@ -21,9 +21,8 @@ def main() -> None:
     benchmarks = {path.stem: read_table(path, "questions") for path in flags.benchmarks}
     with open_chat(flags, "judge") as chat:
         judged, counts = judge_answers(answers, benchmarks, chat, flags.spec, flags.prompts, seed=flags.seed)
-    parameters = {key: getattr(flags, key) for key in ("spec", "formats", "prompts", "engine", "endpoint", "seed")}
     inputs = [*flags.sweeps, *flags.benchmarks, *([flags.hand_labels] if flags.hand_labels else []), *flags.model]
-    write_table(flags.out, judged, "judged", provenance=provenance(parameters, inputs))
+    write_table(flags.out, judged, "judged", provenance=provenance(chat_parameters(flags), inputs))
     write_json(flags.counts, drawn | counts | {"bill": bill(flags.out, "judged", flags, "judge")})
 
 
@@ -31,13 +30,10 @@ def parse_flags() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     files = {"type": Path, "nargs": "+", "required": True, "metavar": "FILE"}
-    parser.add_argument("--spec", type=json_argument, required=True, help="the study's judge section")
     parser.add_argument("--sweeps", **files, help="sweeps/{model}/{benchmark}.parquet")
     parser.add_argument("--benchmarks", **files, help="benchmarks/{benchmark}.parquet")
     parser.add_argument("--hand-labels", type=Path, nargs="?", help="labels that people gave")
-    parser.add_argument("--prompts", type=json_argument, required=True, help="the study's prompts")
-    add_chat_flags(parser)
-    parser.add_argument("--seed", type=int, required=True, help="the study's seed")
+    add_chat_flags(parser, "judge section")
     parser.add_argument("--out", required=True, help="table of judged answers")
     parser.add_argument("--counts", required=True, help="answers by label and outcome, and what they cost, JSON")
     return parser.parse_args()

@@ -6,7 +6,7 @@ import argparse
 import logging
 
 from m1flow.bills import bill, outcomes
-from m1flow.chat_flags import add_chat_flags
+from m1flow.chat_flags import add_chat_flags, chat_parameters
 from m1flow.respondents import open_respondent
 from m1flow.script import json_argument, run
 from m1flow.storage import provenance, read_table, write_json, write_rows
@@ -21,9 +21,8 @@ def main() -> None:
     where = f"teachers.{flags.name}"
     pool = read_table(flags.questions, "questions")
     questions = to_teach(pool, read_table(flags.difficulty, "difficulty"), flags.spec, flags.seed)
-    names = ("name", "spec", "formulary", "formats", "prompts", "engine", "endpoint", "seed")
     inputs = [flags.questions, flags.difficulty, *flags.model, *flags.spec["path"]]
-    made_by = provenance({name: getattr(flags, name) for name in names}, inputs)
+    made_by = provenance({"name": flags.name, "formulary": flags.formulary, **chat_parameters(flags)}, inputs)
     with open_respondent(flags, where, "teach") as teacher:
         write_rows(flags.out, trace_rows(teacher, questions), "traces", provenance=made_by)
     counts = {"teacher": flags.name, "questions": len(questions), **outcomes(flags.out, "traces")}
@@ -37,13 +36,10 @@ def parse_flags() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--name", required=True, help="the teacher's name in the study")
-    parser.add_argument("--spec", type=json_argument, required=True, help="the study's teachers.<name>")
     parser.add_argument("--questions", required=True, help="table of the pool")
     parser.add_argument("--difficulty", required=True, help="table of difficulty")
     parser.add_argument("--formulary", type=json_argument, default={}, help="the study's formulary section")
-    parser.add_argument("--prompts", type=json_argument, required=True, help="the study's prompts")
-    parser.add_argument("--seed", type=int, required=True, help="the study's seed")
-    add_chat_flags(parser)
+    add_chat_flags(parser, "teachers.<name>")
     parser.add_argument("--out", required=True, help="table of traces")
     parser.add_argument("--counts", required=True, help="traces by outcome, and what they cost, JSON")
     return parser.parse_args()

@@ -6,6 +6,7 @@ import argparse
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from m1flow.chat import Chat, JournalledChat, LocalChat, local_identity
 from m1flow.devices import claiming_gpus
@@ -16,13 +17,21 @@ from m1flow.journal import Journal
 from m1flow.script import json_argument
 
 
-def add_chat_flags(parser: argparse.ArgumentParser) -> None:
-    """The flags that `open_chat` reads."""
+def add_chat_flags(parser: argparse.ArgumentParser, entry: str) -> None:
+    """The flags that say whom a script asks, and how; ``entry`` names what of the study ``--spec`` is."""
+    parser.add_argument("--spec", type=json_argument, required=True, help=f"the study's {entry}")
+    parser.add_argument("--prompts", type=json_argument, required=True, help="the study's prompts")
+    parser.add_argument("--seed", type=int, required=True, help="the study's seed")
     parser.add_argument("--model", nargs="*", default=[], help="model folder, where the entry names weights")
     parser.add_argument("--endpoint", type=json_argument, help="the study's endpoints.<name>, with its name")
     parser.add_argument("--formats", type=json_argument, default={}, help="reasoning formats by name")
     parser.add_argument("--engine", type=json_argument, default={}, help="the study's engine section")
     parser.add_argument("--journal", required=True, help="where all that was answered is kept")
+
+
+def chat_parameters(flags: argparse.Namespace) -> dict[str, Any]:
+    """What of these flags decides what is answered, for `storage.provenance`."""
+    return {name: getattr(flags, name) for name in ("spec", "formats", "prompts", "engine", "endpoint", "seed")}
 
 
 @contextlib.contextmanager
@@ -32,8 +41,7 @@ def open_chat(flags: argparse.Namespace, where: str) -> Iterator[JournalledChat]
     The GPUs that it takes are claimed then, and given back at the end.
 
     Args:
-        flags: those of `add_chat_flags`, and ``spec``: an entry of the study with ``weights`` or ``endpoint``,
-            ``format`` and ``max_tokens``.
+        flags: those of `add_chat_flags`; ``spec`` has ``weights`` or ``endpoint``, ``format`` and ``max_tokens``.
         where: the entry's place in the study, as in ``teachers.r1``; bills are entered under it.
 
     Raises:

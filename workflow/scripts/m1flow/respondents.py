@@ -112,8 +112,7 @@ def open_respondent(flags: argparse.Namespace, where: str, purpose: str) -> Iter
     """The respondent of ``flags.spec``'s ``kind``: model, recorded or formulary.
 
     Args:
-        flags: those of `chat_flags.add_chat_flags`, and ``name``, ``spec``, ``prompts`` and ``seed``; ``formulary`` for
-            the kind formulary.
+        flags: those of `chat_flags.add_chat_flags`, and ``name``; ``formulary`` for the kind formulary.
         where: the entry's place in the study, as in ``teachers.r1``.
         purpose: which of the prompts a model is asked with: solve or teach.
 
