@@ -56,6 +56,22 @@ def test_models_with_different_numbers_of_samples_are_compared_by_all_of_them():
     assert "Training on more traces helps." in text
 
 
+def test_samples_that_no_number_divides_are_counted_exactly():
+    """Half right against two thirds right, of every question."""
+    few, many = np.repeat([[True, False]], 30, axis=0), np.repeat([[True, True, False]], 30, axis=0)
+    assert "Training on more traces helps." in told([rows_of(FEW, few), rows_of(MANY, many)], FEW, MANY)
+
+
+def test_the_more_sentences_the_more_evidence_each_needs():
+    """Six of 30 questions changed, all one way: p = 0.031."""
+    wrong, right = np.zeros((30, 1)), np.arange(30)[:, None] < 6
+    few, many = rows_of(FEW, wrong), rows_of(MANY, right)
+    alone = told([few, many], FEW, MANY)
+    assert "Training on more traces helps." in alone
+    more = told([few, many, rows_of(MANY, wrong, extensions=1)], FEW, MANY)
+    assert more.count("makes no clear difference") == 2
+
+
 def test_both_sides_are_of_the_questions_that_both_have():
     few, many = rows_of(FEW, np.zeros((40, 1))), rows_of(MANY, np.ones((40, 1)))
     text = told([few, many.iloc[:20]], FEW, MANY)

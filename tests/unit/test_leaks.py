@@ -105,6 +105,14 @@ def test_rows_of_one_data_set_leak_whatever_their_texts():
     assert leaks["question_id"].tolist() == exam["question_id"].tolist()
 
 
+def test_a_pair_that_several_tests_find_is_told_by_the_most_similar(exam):
+    """As rows of one data set they match whatever their stems; but for a blank, these are the same text."""
+    a = questions("a", {"stem": CASE.replace("fever", "fe ver"), "origin_id": "7"})
+    origins = {"sources": {"a": "pubmed"}, "benchmarks": {"exam": "pubmed"}}
+    leaks = find_leaks(a, nothing_of(a), [exam.assign(origin_id="7")[:1]], {"similarity": 90}, {}, origins=origins)
+    assert leaks[["rule", "similarity"]].to_numpy().tolist() == [["same text", 100.0]]
+
+
 def test_what_left_the_pool_counts_for_words_and_is_not_found(pool, exam):
     removed = pool.assign(reason="duplicate", matched_id="", matched_source="", matched_text="", similarity=100.0)
     kept = questions("a", {"stem": "Something else entirely?"})

@@ -41,7 +41,7 @@ def test_mcnemar_agrees_with_published_data():
     assert p == pytest.approx(2 * stats.norm.sf(4.17), rel=0.25) and p < 1e-4
 
 
-few = settings(max_examples=40, deadline=None)
+few = settings(max_examples=40)
 
 
 @few
@@ -79,6 +79,14 @@ def test_a_large_sample_agrees_with_the_normal_distribution():
     spread = np.sqrt(sum((change**2).mean() / len(change) for change in changes)) / 2
     assert p_value(changes, 4) == pytest.approx(2 * stats.norm.sf(value / spread), rel=0.05)
     assert p_value(changes, 4, GREATER) == pytest.approx(stats.norm.sf(value / spread), rel=0.05)
+
+
+@pytest.mark.parametrize("side", [BOTH, GREATER])
+@pytest.mark.parametrize(("sizes", "samples"), [((900,), 1), ((900,), 4), ((200, 300), 1), ((30, 30, 30), 4)])
+def test_a_difference_beyond_doubt_has_a_small_p_and_never_0(sizes, samples, side):
+    changes = [np.full(size, 0.75 if samples > 1 else 1.0) for size in sizes]
+    changes[0][0] = -0.25 if samples > 1 else 0
+    assert 0 < p_value(changes, samples, side) < 1e-12
 
 
 @few

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from m1flow import policies
 from m1flow.policies import Policy, evaluate, likeliest, policies_of, policy_tables, subsets, vote
 from m1flow.scored import UNREAD
-from m1flow.statistics import MACRO
+from m1flow.statistics import MACRO, wilson
 
 
 def by_hand(chosen: list[int], logprob: list[float], k: int, choice: str) -> float:
@@ -101,6 +101,13 @@ def test_many_samples_fit():
     chosen = np.zeros((2, 64), int)
     assert vote(chosen, chosen == 0, 64).tolist() == [1.0, 1.0]
     assert likeliest(chosen, chosen == 0, 32).tolist() == pytest.approx([1.0, 1.0])
+
+
+@pytest.mark.parametrize("samples", range(2, 17))
+def test_all_right_is_as_sure_whatever_the_policy(samples):
+    grid = made_grid(np.zeros((50, samples, 2)), logprob=-0.1)
+    for table in policy_tables([grid]):
+        assert table["ci_low"].min() == pytest.approx(wilson(50, 50)[0]) == table["ci_low"].max()
 
 
 def test_policies_of_a_grid_are_every_way_to_spend():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from made_report import run_script
@@ -78,10 +79,10 @@ def test_the_interval_of_a_difference_is_newcombes():
 
 
 def test_a_number_without_its_questions_is_taken_to_be_as_uncertain_as_ours():
-    ours = measured(("a", MACRO, 2048, 500, 1000))
+    ours = measured(("a", MACRO, 2048, 90, 100))
     row = compare(published(("1K", MACRO, 2048, FIXED, None, 0.5, "")), {"a": "1K"}, ours, ORACLE).iloc[0]
-    half = ours["ci_high"].iloc[0] - 0.5
-    assert row["diff_high"] == pytest.approx(2**0.5 * half) and row["diff_low"] == pytest.approx(-(2**0.5) * half)
+    apart = np.hypot(0.9 - ours["ci_low"].iloc[0], ours["ci_high"].iloc[0] - 0.9)
+    assert (row["diff_low"], row["diff_high"]) == pytest.approx((0.4 - apart, 0.4 + apart))
 
 
 def test_a_study_with_nothing_alike_gives_an_empty_table():
@@ -93,7 +94,7 @@ def test_a_study_with_nothing_alike_gives_an_empty_table():
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("a,b\n", "column 'published_as' is missing"),
+        ("a,b\n1,2\n", "column 'published_as' is missing"),
         (HEADER + "A,medqa,128,fixed budget,10,61.5,x\n", "line 2: accuracy must be from 0 to 1"),
         (HEADER + "A,medqa,,fixed budget,10,0.6,x\n", "line 2: .*fixed budget a number"),
         (HEADER + "A,medqa,,no budget,10,0.6,x\nA,medqa,8,mine,10,0.6,x\n", "line 3: .*selection one of"),
@@ -101,7 +102,9 @@ def test_a_study_with_nothing_alike_gives_an_empty_table():
         (HEADER + "A,medqa,128,fixed budget,0,0.6,x\n", "line 2: .*n a number from 1 or empty"),
         (HEADER + "A,medqa,128,fixed budget,inf,0.6,x\n", "line 2: .*n a number from 1 or empty"),
         (HEADER + 'A,medqa,"2,048",best of seven budgets,9,0.6,x\n', "line 2: .*no number has commas"),
-        (None, "not a readable CSV file"),
+        (HEADER + "A,medqa,,no budget,10,0.6,x\nA,medqa,2,048,fixed budget,9,0.6,x\n", "line 3 hasn't 7 cells"),
+        (HEADER + "A,medqa,,no budget,10,0.6\n", "line 2 hasn't 7 cells"),
+        (None, "no such file"),
     ],
 )
 def test_a_broken_file_is_named(tmp_path, text, complaint):
@@ -111,6 +114,12 @@ def test_a_broken_file_is_named(tmp_path, text, complaint):
     with pytest.raises(M1FlowError, match=complaint) as caught:
         read_published(path)
     assert str(path) in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_file_that_a_spreadsheet_saved_is_read(tmp_path):
+    (tmp_path / "p.csv").write_text(HEADER + "A,medqa,,no budget,,0.6,x\r\n", encoding="utf-8-sig")
+    (row,) = read_published(tmp_path / "p.csv").to_dict("records")
+    assert (row["published_as"], row["accuracy"]) == ("A", 0.6) and pd.isna(row["budget"]) and pd.isna(row["n"])
 
 
 def test_n_counts_questions_however_many_samples_were_drawn(tmp_path):

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import yaml
 from hand_made import made_grid
+from scipy import stats
 
 from m1flow import statistics
 from m1flow.replicates import COLUMNS, replicates_table
@@ -58,6 +59,16 @@ def test_seeds_that_differ_widen_the_interval():
         for row in replicates_table(seeds_of(right), GROUP).to_dict("records")
     ]
     assert widths[1] > 1.5 * widths[0]
+
+
+@pytest.mark.parametrize("seeds", [3, 5])
+def test_with_many_questions_the_interval_is_students_over_seeds(seeds):
+    right = np.arange(40_000)[:, None] < 40_000 * np.linspace(0.3, 0.7, seeds)[:, None, None]
+    names = {"student": [f"s{k}" for k in range(seeds)]}
+    (row,) = replicates_table(seeds_of(right), names).to_dict("records")
+    each = np.linspace(0.3, 0.7, seeds)
+    low, high = stats.t.interval(0.95, seeds - 1, each.mean(), stats.sem(each))
+    assert (row["ci_low"], row["ci_high"]) == pytest.approx((max(0, low), min(1, high)), abs=0.001)
 
 
 @pytest.mark.parametrize(("seeds", "spread"), [(3, 0.06), (3, 0.0), (8, 0.06)])

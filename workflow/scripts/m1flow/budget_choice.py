@@ -57,7 +57,7 @@ def _rows(right: Mapping[str, np.ndarray], budgets: np.ndarray) -> list[dict]:
     for benchmark in plain:
         among = list(right) if benchmark == MACRO else [benchmark]
         drawn = np.mean([draws[name] for name in among], axis=0)
-        best = int(plain[benchmark].value.argmax())
+        (best,) = best_of(plain[benchmark].value[None])
         scored, choices = crossed({name: right[name] for name in among}, halves)
         found = {
             LARGEST: (len(budgets) - 1, [len(budgets) - 1], plain[benchmark], -1),

@@ -33,7 +33,7 @@ from scipy import stats
 from scipy.special import softmax
 
 from m1flow.scored import read_scored, unaltered
-from m1flow.statistics import CONFIDENCE, mean_draws, percentiles, wilson
+from m1flow.statistics import CONFIDENCE, mean_draws, means_with_intervals, percentiles
 
 BINS = 10
 COVERAGES = np.arange(1, 21) / 20
@@ -234,7 +234,7 @@ def reliability(cell: Judged) -> Iterator[dict]:
         hits = np.bincount(question[mine], correct[mine], cell.questions)
         counts = np.bincount(question[mine], minlength=cell.questions)
         accuracy = float(correct[mine].mean())
-        low, high = _clustered_wilson(hits, counts, accuracy)
+        low, high = _interval(hits, counts, accuracy)
         point = {"curve": "reliability", "x": sure[mine].mean(), "y": accuracy}
         yield point | {"ci_low": low, "ci_high": high, "n": int(mine.sum())}
 
@@ -248,16 +248,16 @@ def risk_coverage(cell: Judged) -> Iterator[dict]:
         yield {"curve": "risk_coverage", "x": given / len(wrong), "y": risk[given - 1], "n": given}
 
 
-def _clustered_wilson(hits: np.ndarray, counts: np.ndarray, accuracy: float) -> tuple[float, float]:
-    """Wilson's interval for as many independent answers as those of the questions are worth.
+def _interval(hits: np.ndarray, counts: np.ndarray, accuracy: float) -> tuple[float, float]:
+    """The interval of an accuracy, over questions that differ in how many answers they have.
 
-    The effective sample size (Kish 1965; for Wilson's interval Franco et al. 2019, J. Surv. Stat. Methodol. 7:334) is
-    never more than the number of answers.
+    A question counts with its share of right answers where all have equally many, else with what it adds to their
+    ratio (linearised: Cochran 1977, Sampling Techniques, ch. 6).
     """
-    n, clusters = counts.sum(), int((counts > 0).sum())
-    variance = ((hits - counts * accuracy) ** 2).sum() / n**2 * clusters / max(1, clusters - 1)
-    worth = min(n, accuracy * (1 - accuracy) / variance) if variance > 0 else clusters
-    return wilson(accuracy * worth, worth)
+    hits, counts = hits[counts > 0], counts[counts > 0]
+    shares = accuracy + (hits - counts * accuracy) / counts.mean()
+    estimate = means_with_intervals({"": shares[:, None]})[""].estimate(0)
+    return estimate.low, estimate.high
 
 
 def _cells(path: Path) -> Iterator[tuple[int, bool, str, Judged, float | None]]:

@@ -79,7 +79,7 @@ def categories(one: Grid) -> np.ndarray:
     rules = {
         "always": last & (changes == 0),
         "compute": last & ~first & (changes == 1),
-        "lost": ~last & (changes > 0) & (changes <= 2 - first),
+        "lost": ~last & (changes > 0) & (changes <= 2),
         "unstable": changes > 0,
         "truncated": stopped & mostly_cut,
         "unparsed": stopped,

@@ -13,6 +13,7 @@ SHARES = frozenset(
         "accuracy against_accuracy published ci truncated_rate unparsed_rate share thinking_saved saved tolerance "
         "confidence_mean ece ece_by_chance rms rms_error brier "
         "aurc aurc_best aurc_random option_mass detectable agreement seed_sd lowest highest "
+        "always_right sometimes_right never_right same_choice "
         "unseen_accuracy unseen_ci"
     ).split()
 )
@@ -38,7 +39,7 @@ DIGITS = {
     "last_loss": 4,
     "seconds": 4,
 }
-"""Digits after the point; none where a column isn't named."""
+"""Digits after the point; where a column isn't named none, of a fraction two."""
 
 
 def written(value: Any, column: str) -> str:
@@ -53,4 +54,4 @@ def written(value: Any, column: str) -> str:
         return f"{100 * value:+.1f}".replace("-", "−")
     if column in P_VALUES:
         return "<0.0001" if value < 0.0001 else f"{value:.4f}"
-    return f"{value:,.{DIGITS.get(column, 0)}f}"
+    return f"{value:,.{DIGITS.get(column, 2 if value % 1 else 0)}f}"

@@ -27,6 +27,7 @@ FEWEST = 6
 """With fewer discordant pairs no two-sided exact test reaches 5 %."""
 BOTH, GREATER = "both", "greater"
 _FINENESS = 200  # steps of the lattice in a standard deviation, for each benchmark
+_LEAST = float(np.finfo(float).eps)  # a smaller p-value would be a rounding error
 
 
 def p_value(changes: Sequence[np.ndarray], units: int = 1, side: str = BOTH) -> float:
@@ -34,7 +35,8 @@ def p_value(changes: Sequence[np.ndarray], units: int = 1, side: str = BOTH) -> 
 
     Args:
         changes: for each benchmark, what each question gained, from -1 to 1; one benchmark is tested exactly. Of
-            several, the distribution is rounded to a lattice and the p-value never below the exact one.
+            several, the distribution is rounded to a lattice and the p-value never below the exact one. None is told
+            below 2e-16, where errors of rounding begin.
         units: the changes times this are whole numbers: the (common multiple of) samples a question.
         side: BOTH, or GREATER where only a gain counts.
     """
@@ -93,18 +95,17 @@ def detectable(changes: Sequence[np.ndarray]) -> float:
     return connor(n, float(scatter))
 
 
-def connor(n: float, discordant: float, power: float = POWER) -> float:
-    """Connor's sample size formula solved for the difference.
+def connor(n: float, discordant: float) -> float:
+    """Connor's sample size formula solved for the difference that is found with POWER.
 
     Args:
         n: pairs.
         discordant: the share of them that is discordant. A difference can't be larger: where fewer are discordant than
             the smallest difference takes, that is what is returned; 1 where no difference can be found.
-        power: the probability to find it.
     """
     if n < FEWEST:
         return 1.0
-    z, beta = stats.norm.ppf(0.5 + CONFIDENCE / 2), stats.norm.ppf(power)
+    z, beta = stats.norm.ppf(0.5 + CONFIDENCE / 2), stats.norm.ppf(POWER)
     per_root = (np.sqrt(n) * z + beta * np.sqrt(n + beta**2 - z**2)) / (n + beta**2)
     # With all discordant pairs on one side, their share is the difference.
     return float(min(1.0, per_root * np.sqrt(max(discordant, per_root**2))))
@@ -124,4 +125,4 @@ def _flipped(steps: np.ndarray) -> np.ndarray:
 
 def _tail(sums: np.ndarray, chance: np.ndarray, observed: float, side: str, slack: float = 0.0) -> float:
     far = np.abs(sums) >= abs(observed) - slack if side == BOTH else sums >= observed - slack
-    return float(np.clip(chance[far].sum(), 0.0, 1.0))
+    return float(np.clip(chance[far].sum(), _LEAST, 1.0))

@@ -18,7 +18,6 @@ wider than a paired one would be.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -26,6 +25,7 @@ import numpy as np
 import pandas as pd
 
 from m1flow.errors import M1FlowError
+from m1flow.rows import read_rows
 from m1flow.statistics import unpaired_interval, wilson
 
 FIXED, BEST, NO_BUDGET = "fixed budget", "best of seven budgets", "no budget"
@@ -43,17 +43,9 @@ def names_in(path: Path | str) -> list[str]:
     """What models can be published as, in the order of the file.
 
     Raises:
-        M1FlowError: the file can't be read, or lacks a column.
+        M1FlowError: the file can't be read, lacks a column, or has a row of more or fewer cells.
     """
-    try:
-        with Path(path).open(encoding="utf-8", newline="") as lines:
-            rows = csv.DictReader(lines)
-            missing = [name for name in _FILE_COLUMNS if name not in (rows.fieldnames or ())]
-            if missing:
-                raise M1FlowError(f"{path}: column {missing[0]!r} is missing; the header is {','.join(_FILE_COLUMNS)}")
-            return list(dict.fromkeys(row["published_as"] for row in rows))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise M1FlowError(f"{path}: not a readable CSV file ({error}); correct the key published") from None
+    return list(dict.fromkeys(row["published_as"] for row in _rows(path)))
 
 
 def read_published(path: Path) -> pd.DataFrame:
@@ -62,8 +54,7 @@ def read_published(path: Path) -> pd.DataFrame:
     Raises:
         M1FlowError: the file can't be read, or a row isn't as the module says.
     """
-    names_in(path)
-    table = pd.read_csv(path, dtype=str, keep_default_na=False)[_FILE_COLUMNS]
+    table = pd.DataFrame(_rows(path), columns=_FILE_COLUMNS, dtype=str)
     numbers = ["budget", "n", "accuracy"]
     given = table[numbers] != ""
     table[numbers] = table[numbers].apply(pd.to_numeric, errors="coerce").replace([np.inf, -np.inf], np.nan)
@@ -118,6 +109,14 @@ def compare(
     ]
     table = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
     return _with_difference(table)[COLUMNS].sort_values(COLUMNS[:4], ignore_index=True)
+
+
+def _rows(path: Path | str) -> list[dict]:
+    rows = list(read_rows(Path(path)))
+    missing = [name for name in _FILE_COLUMNS if rows and name not in rows[0]]
+    if missing:
+        raise M1FlowError(f"{path}: column {missing[0]!r} is missing; the header is {','.join(_FILE_COLUMNS)}")
+    return rows
 
 
 def _at_another(theirs: pd.DataFrame, selection: str, ours: pd.DataFrame) -> pd.DataFrame:

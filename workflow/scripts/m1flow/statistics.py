@@ -75,12 +75,12 @@ def read_sweeps(paths: Iterable[Path], cue: str | None = None) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
-def wilson(correct: float, n: float, error: float = 1 - CONFIDENCE) -> tuple[float, float]:
-    """The Wilson score interval of a proportion; (0, 1) where nothing was observed. Effective numbers may be broken."""
+def wilson(correct: float, n: float) -> tuple[float, float]:
+    """The Wilson score interval of a proportion; (0, 1) where nothing was observed."""
     if n == 0:
         return 0.0, 1.0
     share = correct / n
-    low, high = _score_interval(share, share * (1 - share), n, error)
+    low, high = _score_interval(share, share * (1 - share), n, 1 - CONFIDENCE)
     return float(low), float(high)
 
 
@@ -229,8 +229,8 @@ def _means(values: np.ndarray, change: bool, error: float) -> Means:
 def _share_interval(value: Any, variance: Any, n: int, error: float) -> tuple[Any, Any]:
     """The outer limits of the two score intervals of shares of n questions, of this variance."""
     whole = value * (1 - value)
-    # Effective answers; questions where all is right, or all wrong, are as many answers.
-    answers = np.where(whole > 0, n * whole / np.maximum(variance, 1e-12), n)
+    # Effective answers: as many as questions at least, also where all is right, or all wrong, up to rounding.
+    answers = n * np.maximum(1, whole / np.maximum(variance, 1e-12))
     one = _score_interval(value, whole, answers, error)
     other = _score_interval(value, variance, n, error)
     return np.minimum(one[0], other[0]), np.maximum(one[1], other[1])
@@ -285,9 +285,10 @@ def _times_drawn(n: int, salt: str) -> np.ndarray:
     return np.concatenate(parts)
 
 
-def percentiles(draws: np.ndarray, error: float = 1 - CONFIDENCE) -> tuple[np.ndarray, np.ndarray]:
-    """The interval of every column of draws, 95 % by default."""
-    low, high = np.percentile(draws, [50 * error, 100 - 50 * error], axis=0)
+def percentiles(draws: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The 95 % interval of every column of draws."""
+    tail = 50 * (1 - CONFIDENCE)
+    low, high = np.percentile(draws, [tail, 100 - tail], axis=0)
     return low, high
 
 
