@@ -113,7 +113,7 @@ def ask(path, chat, texts, max_tokens=100, identity="counting", sampling=GREEDY)
         return [journalled.turn(one) for one in asked]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
 @given(
     texts=st.lists(st.sampled_from("abcdef"), max_size=12),
     lives=st.integers(0, 12),

@@ -136,7 +136,7 @@ def _next_token_probabilities(folder, prompt, temperature):
 
 
 @each_sampling
-@hypothesis_settings(deadline=None, max_examples=15)
+@hypothesis_settings(max_examples=15)
 @given(
     limits=st.lists(st.integers(1, 48), min_size=1, max_size=12),
     stops=st.sets(st.integers(0, ALPHABET_SIZE - 1), max_size=8),

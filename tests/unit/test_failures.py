@@ -88,7 +88,7 @@ def test_the_table_counts_names_and_averages():
     assert (table["ci_low"] <= table["share"] + 1e-12).all() and (table["share"] <= table["ci_high"] + 1e-12).all()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 10**6), st.integers(1, 3), st.integers(1, 5))
 def test_every_question_is_in_one_category(seed, samples, budgets):
     rng = np.random.default_rng(seed)

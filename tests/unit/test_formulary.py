@@ -39,7 +39,7 @@ def by_hand(stem: str, world: World) -> list[int]:
 
 
 @given(seed=st.integers(0, 10**6), count=st.integers(1, 400))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_any_world_has_as_many_distinct_drugs_as_asked_for(seed, count):
     world = World.from_spec({"seed": seed, "drugs": count, "rare_drugs": count // 4})
     assert len(world.drugs) == count
@@ -62,7 +62,7 @@ def test_every_class_has_common_and_rare_drugs():
 
 
 @given(seed=st.integers(0, 10**6), chain=st.lists(st.integers(1, 9), min_size=2, max_size=2).map(sorted))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_questions_are_what_the_spec_says_and_the_solver_is_exact(seed, chain):
     world = World.from_spec(WORLD)
     made = questions(WORLD, {"questions": 15, "chain": chain, "drugs": "any", "seed": seed}, "train")

@@ -54,7 +54,7 @@ def test_records_come_back_after_reopening(path):
         assert (journal.get("b"), len(journal), journal.keys(), journal.skipped) == (2, 2, ["a", "b"], 0)
 
 
-@hypothesis_settings(deadline=None, max_examples=60)
+@hypothesis_settings(max_examples=60)
 @given(data=st.data())
 def test_a_journal_cut_anywhere_keeps_every_whole_line(tmp_path_factory, data):
     path = tmp_path_factory.mktemp("cut") / "j"
@@ -239,7 +239,7 @@ generated = st.builds(
 a_request = generated | judged
 
 
-@hypothesis_settings(deadline=None, max_examples=80)
+@hypothesis_settings(max_examples=80)
 @given(rounds=st.lists(st.lists(a_request, max_size=8), min_size=1, max_size=4))
 def test_answers_equal_an_engine_without_a_journal(tmp_path_factory, rounds):
     path = tmp_path_factory.mktemp("lookup") / "j"

@@ -121,7 +121,7 @@ def test_what_others_spend_is_seen(path):
         assert theirs.committed("r1") == pytest.approx(0.9)
 
 
-@hypothesis_settings(deadline=None, max_examples=30)
+@hypothesis_settings(max_examples=30)
 @given(steps=st.lists(st.tuples(st.booleans(), st.integers(1, 40)), max_size=30))
 def test_the_cap_holds_whatever_is_reserved_and_spent(tmp_path_factory, steps):
     with Ledger(tmp_path_factory.mktemp("cap") / "ledger") as ledger:

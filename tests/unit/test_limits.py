@@ -33,7 +33,7 @@ def most_in_a_window(grants) -> float:
     return max(sum(g.amount for g in grants if first.time <= g.time < first.time + WINDOW) for first in grants)
 
 
-@hypothesis_settings(deadline=None, max_examples=150)
+@hypothesis_settings(max_examples=150)
 @given(data=st.data(), limit=st.integers(1, 500))
 def test_no_window_is_ever_over_the_limit(data, limit):
     clock = Clock(data.draw(st.floats(0, 1e6)))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from training_models import M1, load_base, make_base, tune, write_corpus, write_dataset
 
@@ -73,7 +73,6 @@ def test_every_epoch_takes_each_example_once(examples, batch_size, seed):
         assert sorted(epoch) == list(range(examples))
 
 
-@settings(deadline=None)
 @given(
     lengths=LENGTHS,
     batch_size=st.integers(1, 16),

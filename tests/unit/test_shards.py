@@ -20,7 +20,6 @@ from m1flow.tokenizers import train_tokenizer
 turns = st.lists(st.tuples(st.sampled_from("ab"), st.integers(1, 4000)), max_size=60)
 
 
-@settings(deadline=None)
 @given(turns=turns, shards=st.integers(1, 9), permutations=st.integers(1, 3))
 def test_every_question_is_in_one_shard_with_its_permutations(turns, shards, permutations):
     asked = [
@@ -46,7 +45,7 @@ def formatter():
     return Formatter(train_tokenizer(["a question about a dose of some drug"], 300), "m1", M1)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     first=st.integers(1, 5),
     second=st.integers(1, 5),

@@ -44,13 +44,13 @@ def found(left, right, threshold, **kwargs):
     return result
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(st.lists(few_letters, max_size=15), st.lists(few_letters, max_size=15), THRESHOLDS)
 def test_pairs_of_two_lists_are_those_of_brute_force(left, right, threshold):
     assert found(left, right, threshold) == brute_force(left, right, threshold)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(near_copies(), THRESHOLDS)
 @example(["a" * 19 + "b", "a" * 19 + "c"], 95)  # exactly 95
 @example(["a" * 19, "a" * 20 + "b"], 95)  # exactly 95, with lengths as far apart as they may be

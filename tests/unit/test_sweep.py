@@ -53,7 +53,7 @@ plans = st.builds(
 salts = st.integers(0, 10**6)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     plan=plans,
     stop_rate=st.sampled_from([0.0, 0.03, 0.1, 0.3, 1.0]),
@@ -70,7 +70,7 @@ def test_nested_rows_equal_separate_runs(formatters, plan, stop_rate, salt, name
     assert (nested["thinking_tokens"] <= nested["budget"]).all()
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(salt=salts, answer_tokens=st.integers(1, 60), stop_rate=st.sampled_from([0.0, 0.02]))
 def test_an_answer_that_stops_at_its_box_is_the_beginning_of_one_that_goes_on(
     formatters, tmp_path_factory, salt, answer_tokens, stop_rate
@@ -94,7 +94,7 @@ def test_an_answer_that_stops_at_its_box_is_the_beginning_of_one_that_goes_on(
                 assert oracle.decoded == 0  # boxed answers are cut from whole ones
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(plan=plans, stop_rate=st.sampled_from([0.02, 0.1]), salt=salts)
 def test_separate_tokens_counts_what_separate_runs_decode(formatters, plan, stop_rate, salt):
     formatter = formatters["m1"]
@@ -104,7 +104,7 @@ def test_separate_tokens_counts_what_separate_runs_decode(formatters, plan, stop
     assert separate_tokens(nested, lengths(formatter, plan)) == engine.decoded
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(plan=plans, stop_rate=st.sampled_from([0.02, 0.1]), salt=salts)
 def test_nested_tokens_counts_what_the_sweep_decodes(formatters, tmp_path_factory, plan, stop_rate, salt):
     assume(plan.samples == 1 or plan.temperature > 0)  # greedy samples are all one, and a study with several is refused

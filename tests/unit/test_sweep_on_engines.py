@@ -106,7 +106,7 @@ def separate(engines, formatter):
 
 
 @pytest.mark.parametrize("name", PLANS)
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 @given(width=st.integers(1, 40), shards=st.integers(1, 3), which=st.sampled_from(ENGINES))
 def test_rows_equal_independent_runs(engines, formatter, separate, name, width, shards, which):
     plan, rows = PLANS[name], []

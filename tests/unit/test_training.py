@@ -60,7 +60,7 @@ def dataset(tmp_path_factory) -> Path:
 
 
 @given(text=st.text(max_size=60) | st.sampled_from(["<|im_end|>", "a</think>b", "Wait", "Ωμέγα 中文 😀\x00\u202e"]))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_every_text_can_be_encoded_and_comes_back(base_tokenizer, text):
     formatter = Formatter(base_tokenizer, "m1", M1)
     ids = formatter.encode(text)
