@@ -14,6 +14,7 @@ from m1flow.config_files import from_here
 from m1flow.errors import M1FlowError
 from m1flow.preflight import check_disk, check_times
 from m1flow.presets import shipped_as
+from m1flow.roster import made_how
 from m1flow.script import prefer_this_python
 from m1flow.study import Study, as_flag, lock_path
 

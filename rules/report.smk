@@ -28,19 +28,8 @@ SHOWN_TABLES = [
 ]
 # What tables and figures of extensions are about, where there are several cues.
 FIRST_CUE = STUDY.first_cue
-# What tells how each evaluated model was made, and which differ in their seed only; nothing else reruns comparisons.
-MADE_HOW = {
-    "models": {name: {"weights": entry["weights"]} for name, entry in STUDY.models.items()},
-    "students": {
-        name: {key: entry[key] for key in ("base", "dataset", "method")} for name, entry in STUDY.students.items()
-    },
-    "datasets": {
-        name: {key: entry[key] for key in ("recipe", "size") if key in entry} for name, entry in STUDY.datasets.items()
-    },
-    "replicates": STUDY.replicates,
-}
-
-
+# What comparisons know of the study; nothing else reruns them.
+COMPARED_BY = {**made_how(STUDY.as_dict()), "replicates": STUDY.replicates}
 # The config file that ships under the study's name, which the page compares the study with.
 SHIPPED = shipped_as(STUDY.name, [Path("config/config.yaml"), *sorted(Path("config/presets").glob("*.yaml"))])
 
@@ -170,7 +159,7 @@ rule compare_sweeps:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=lambda wildcards, attempt: 60 * attempt,
     params:
-        study=lambda wildcards: as_flag(MADE_HOW),
+        study=lambda wildcards: as_flag(COMPARED_BY),
         cue=lambda wildcards: FIRST_CUE,
     message:
         "compare the sweeps"

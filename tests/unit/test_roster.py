@@ -9,7 +9,7 @@ import pandas as pd
 import yaml
 from synthetic_study import CONFIG, SKILL
 
-from m1flow.roster import Model, data_series, headline, roster, shared_budget
+from m1flow.roster import Model, data_series, headline, made_how, roster, shared_budget
 
 CONFIGS = Path(__file__).resolve().parents[2] / "config"
 
@@ -50,6 +50,16 @@ def test_of_equal_models_the_first_in_the_config_is_the_headline():
     config = with_models({"a": twin, "z": twin}, z={}, a={})
     assert headline(listed(config, "full_1000", "a", "z")).name == "full_1000"
     assert headline(listed(config, "a", "z")).name == "z"
+
+
+def test_comparisons_and_the_report_list_the_same_models():
+    """Comparisons are told a part of the config only."""
+    lora = {"base": "tiny", "dataset": "hard_1000", "method": "lora", "training": {"steps": 9}}
+    config = with_models(
+        {"l": lora}, a_sampled={"weights": "twice", "sweep": {"samples": 8}}, z={"weights": "twice"}, l={}
+    )
+    names = [*SKILL, "a_sampled", "z", "l"]
+    assert listed(made_how(config), *names) == listed(config, *names)
 
 
 def test_weights_that_are_evaluated_again_are_in_no_series_and_no_headline():

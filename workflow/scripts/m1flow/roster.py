@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
+if TYPE_CHECKING:  # the rules need `made_how`, and Snakemake's environment may have no pandas
+    import pandas as pd
 
 UNFILTERED = ("random", "all")
 """Recipes that take questions of every difficulty."""
@@ -46,7 +47,7 @@ class Model:
     def label(self) -> str:
         """A few words on how it was made."""
         if not self.dataset:
-            return "thinks, not fine-tuned" if self.thinks else "answers directly"
+            return "thinks, not fine-tuned here" if self.thinks else "answers directly"
         plain = {"hard": "hard questions", "random": "no difficulty filter", "all": "no filter"}
         how = "LoRA" if self.method == "lora" else "full fine-tuning"
         what = plain.get(self.recipe, self.recipe)
@@ -67,6 +68,15 @@ def roster(config: Mapping[str, Any], accuracy: pd.DataFrame, dataset_sizes: Map
         _describe(name, bool(budgets[name] > 0), config, dataset_sizes) for name in listed if name in budgets.index
     ]
     return sorted(models, key=lambda m: (m.thinks, m.method == "lora", m.recipe in UNFILTERED, m.traces))
+
+
+def made_how(config: Mapping[str, Any]) -> dict[str, dict[str, dict]]:
+    """What `roster` looks at of a resolved config: no other change of a study can change what is compared with what."""
+    parts = {"models": ("weights", "sweep"), "students": ("base", "dataset", "method"), "datasets": ("recipe", "size")}
+    return {
+        part: {name: {key: entry[key] for key in keys if key in entry} for name, entry in config[part].items()}
+        for part, keys in parts.items()
+    }
 
 
 def headline(models: list[Model]) -> Model | None:
