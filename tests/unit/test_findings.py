@@ -14,8 +14,8 @@ from m1flow.roster import Model
 from m1flow.statistics import wilson
 
 BASE = Model("tiny", False, base="tiny")
-FEW = Model("full_40", True, 40, "full", "hard", "tiny", "hard_40")
-MANY = Model("full_1000", True, 1000, "full", "hard", "tiny", "hard_1000")
+FEW = Model("full_40", True, 40, "full", "hard", "tiny", "hard_40", "hard")
+MANY = Model("full_1000", True, 1000, "full", "hard", "tiny", "hard_1000", "hard")
 
 
 def rows_of(model: Model, right: np.ndarray, budget: int = 8, extensions: int = 0) -> pd.DataFrame:

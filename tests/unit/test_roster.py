@@ -36,6 +36,18 @@ def test_the_headline_is_about_the_design_not_the_best_result():
     assert [m.name for m in data_series(models)] == ["full_40", "full_200", "full_1000"]
 
 
+def test_a_series_differs_in_nothing_but_the_number_of_traces():
+    """Another training is another family, and of equal ones the headline stands for its amount."""
+    again = CONFIG["students"]["full_1000"]
+    longer, elsewhere = again | {"training": {"steps": 600}}, again | {"resources": {"gpus": 8}}
+    config = with_models({"long": longer, "a": elsewhere}, long={}, a={})
+    config["datasets"]["hard_500"] = CONFIG["datasets"]["hard_200"] | {"size": 500, "min_tokens": 9}
+    config["students"]["few_long"] = {"base": "tiny", "dataset": "hard_500", "method": "full"}
+    models = listed(config | {"models": config["models"] | {"few_long": {}}}, *SKILL, "long", "a", "few_long")
+    assert headline(models).name == "full_1000"
+    assert [m.name for m in data_series(models)] == ["full_40", "full_200", "full_1000"]
+
+
 def test_another_seed_does_not_take_the_headline_s_place():
     config = yaml.safe_load((CONFIGS / "config.yaml").read_text(encoding="utf-8"))
     seeds = yaml.safe_load((CONFIGS / "overlays" / "demo-seeds.yaml").read_text(encoding="utf-8"))

@@ -7,11 +7,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from m1flow.config_files import as_flag
+
 if TYPE_CHECKING:  # the rules need `made_how`, and Snakemake's environment may have no pandas
     import pandas as pd
 
 UNFILTERED = ("random", "all")
 """Recipes that take questions of every difficulty."""
+_WHERE = ("resources", "push_to_hub")
+"""What says of a student where it is trained and published, and not how it is made."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,7 @@ class Model:
         recipe: how its training examples were selected.
         base: the base it was made from.
         dataset: what it was fine-tuned on.
+        family: models of one family differ in nothing but the number of training traces.
         again: whether the study evaluates the same weights under another name, which is the plain one.
     """
 
@@ -36,12 +41,8 @@ class Model:
     recipe: str = ""
     base: str = ""
     dataset: str = ""
+    family: str = ""
     again: bool = False
-
-    @property
-    def family(self) -> tuple[str, str, str]:
-        """Models of one family differ only in the amount of their training data."""
-        return self.base, self.method, self.recipe
 
     @property
     def label(self) -> str:
@@ -72,15 +73,18 @@ def roster(config: Mapping[str, Any], accuracy: pd.DataFrame, dataset_sizes: Map
 
 def made_how(config: Mapping[str, Any]) -> dict[str, dict[str, dict]]:
     """What `roster` looks at of a resolved config: no other change of a study can change what is compared with what."""
-    parts = {"models": ("weights", "sweep"), "students": ("base", "dataset", "method"), "datasets": ("recipe", "size")}
     return {
-        part: {name: {key: entry[key] for key in keys if key in entry} for name, entry in config[part].items()}
-        for part, keys in parts.items()
+        "models": {
+            name: {key: entry[key] for key in ("weights", "sweep") if key in entry}
+            for name, entry in config["models"].items()
+        },
+        "students": {name: _without(entry, *_WHERE) for name, entry in config["students"].items()},
+        "datasets": config["datasets"],
     }
 
 
 def headline(models: list[Model]) -> Model | None:
-    """The model that findings are about: the most filtered traces, of the base with most students.
+    """The model that findings are about: the most filtered traces, of the family with most amounts of them.
 
     Chosen by how it was made, never by how it did; of equals the first. One evaluated again is chosen only where
     no other thinks.
@@ -91,20 +95,23 @@ def headline(models: list[Model]) -> Model | None:
     thinking = [model for model in models if model.thinks]
     if not thinking:
         return None
-    relatives = Counter(model.family for model in thinking)
+    amounts = Counter(family for family, _ in {(model.family, model.traces) for model in thinking})
     return max(
         thinking,
-        key=lambda m: (not m.again, m.method == "full", m.recipe not in UNFILTERED, m.traces, relatives[m.family]),
+        key=lambda m: (not m.again, m.method == "full", m.recipe not in UNFILTERED, m.traces, amounts[m.family]),
     )
 
 
 def data_series(models: list[Model]) -> list[Model]:
-    """The headline model's family, by training traces, each evaluated once; empty where the amount was not varied."""
+    """The headline model's family, by training traces, one of each amount; empty where the amount was not varied."""
     lead = headline(models)
-    trained = [model for model in models if model.dataset and not model.again]
-    family = [model for model in trained if lead and lead.dataset and model.family == lead.family]
-    family.sort(key=lambda model: model.traces)
-    return family if len({model.traces for model in family}) > 1 else []
+    if lead is None or not lead.dataset:
+        return []
+    amounts = {lead.traces: lead}
+    for model in models:
+        if model.family == lead.family and not model.again:
+            amounts.setdefault(model.traces, model)
+    return [amounts[traces] for traces in sorted(amounts)] if len(amounts) > 1 else []
 
 
 def shared_budget(rows: pd.DataFrame, names: Iterable[str]) -> int | None:
@@ -129,8 +136,13 @@ def _describe(name: str, thinks: bool, config: Mapping[str, Any], sizes: Mapping
     again = name in same and name != min(same, key=lambda n: (n != weights, bool(entries[n].get("sweep"))))
     student = config.get("students", {}).get(weights)
     if student is None:
-        return Model(name, thinks, base=weights, again=again)
+        return Model(name, thinks, base=weights, family=weights, again=again)
     dataset = config.get("datasets", {}).get(student["dataset"], {})
     traces = sizes.get(student["dataset"], dataset.get("size") or 0)
+    family = as_flag([_without(student, "dataset", *_WHERE), _without(dataset, "size")])
     method, recipe = student.get("method", "full"), dataset.get("recipe", "")
-    return Model(name, thinks, int(traces), method, recipe, student["base"], student["dataset"], again)
+    return Model(name, thinks, int(traces), method, recipe, student["base"], student["dataset"], family, again)
+
+
+def _without(entry: Mapping[str, Any], *keys: str) -> dict:
+    return {key: value for key, value in entry.items() if key not in keys}
