@@ -16,7 +16,7 @@ rule write_corpus:
     benchmark:
         "<logs>/write_corpus/{base}.tsv"
     wildcard_constraints:
-        base="|".join(map(re.escape, TRAINED_BASES)) or "(?!)",
+        base=any_of(TRAINED_BASES),
     conda:
         "../envs/data.yaml"
     resources:
@@ -52,7 +52,7 @@ rule train_base:
     benchmark:
         "<logs>/train_base/{base}.tsv"
     wildcard_constraints:
-        base="|".join(map(re.escape, TRAINED_BASES)) or "(?!)",
+        base=any_of(TRAINED_BASES),
     conda:
         "../envs/train.yaml"
     threads: 1
@@ -89,7 +89,7 @@ rule import_base:
     benchmark:
         "<logs>/import_base/{base}.tsv"
     wildcard_constraints:
-        base="|".join(map(re.escape, GIVEN_BASES)) or "(?!)",
+        base=any_of(GIVEN_BASES),
     conda:
         "../envs/train.yaml"
     resources:

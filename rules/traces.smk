@@ -68,8 +68,8 @@ rule tokenise_traces:
     benchmark:
         "<logs>/tokenise_traces/{teacher}/{tokenizer}/{format}.tsv"
     wildcard_constraints:
-        tokenizer="|".join(map(re.escape, STUDY.bases)),
-        format="|".join(map(re.escape, STUDY.formats)),
+        tokenizer=any_of(STUDY.bases),
+        format=any_of(STUDY.formats),
     conda:
         "../envs/data.yaml"
     resources:

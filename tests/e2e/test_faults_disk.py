@@ -13,7 +13,7 @@ from mounted import read_only, small_disk
 RESULTS = Path("results") / "small"
 SCRIPTS = (
     "analyse_sweeps attempt build_pool collect_questions compare_sweeps fine_tune generate make_tables rate_difficulty "
-    "render_report score select_dataset teach tokenise_traces train_base write_corpus"
+    "render_report score select_dataset teach tokenise_traces train_base write_corpus write_paper_tables"
 ).split()
 GENERATED = "sweeps/student/in_domain.parquet"
 ROOM = 1 << 12
@@ -33,6 +33,7 @@ def commands(small) -> dict[str, str]:
     """What a job of each script runs, as Snakemake prints it."""
     printed = small.snakemake("--dry-run", "--forceall", "--printshellcmds", "--configfile", "small.yaml").stdout
     found = re.findall(r"^Shell command: (.*workflow/scripts/(\w+)\.py .*)$", printed, re.MULTILINE)
+    assert {script for _, script in found} == set(SCRIPTS)
     return {script: command for command, script in found}
 
 

@@ -86,6 +86,10 @@ CHANGES = {
         {"models": {"student": {"published": "m1-7B-1K"}}},
         {"compare_published": 1, "write_paper_tables": 1, **PAGE},
     ),
+    "a format": (
+        {"formats": {"think": {"thinking_start": "<think>", "thinking_end": "</think>", "forced_end": "</think>"}}},
+        {"train_base": 1, "attempt": 2, "rate_difficulty": 1, **FROM_TRACES, "teach": 2, "generate": 3, "score": 3},
+    ),
     "an endpoint": ({"endpoints": {"unused": {"url": "http://127.0.0.1:9/v1", "model": "m"}}}, PAGE),
     "the description": ({"description": "Another sentence."}, PAGE),
     "the study's name": ({"study": "other"}, EVERYTHING),

@@ -135,6 +135,7 @@ class Cluster:
         (self.folder / "munge").mkdir(mode=0o700)
         host, port = socket.gethostname().split(".")[0], 36817
         # The daemons bind to what the host's own name resolves to, where that is the loopback interface.
+        resolved = ""
         with suppress(OSError):
             resolved = socket.gethostbyname(host)
         bind = ",NoInAddrAny,NoCtldInAddrAny" if resolved.startswith("127.") else ""

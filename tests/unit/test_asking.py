@@ -211,6 +211,14 @@ def test_lines_are_questions_and_a_bad_one_ends_nothing(folder, swept, monkeypat
     assert json.dumps(out).count("\\u001b") == 0
 
 
+@pytest.mark.parametrize("flag", ["--budget=-1", "--extensions=-1", "--answer-tokens=0"])
+def test_a_limit_that_is_none_is_refused(folder, swept, monkeypatch, capsys, flag):
+    monkeypatch.setattr(sys, "argv", ["ask.py", str(folder), "q", "--budget=4", flag])
+    with pytest.raises(SystemExit):
+        runpy.run_path(str(SCRIPT))["parse_flags"]()
+    assert flag.partition("=")[0] in capsys.readouterr().err
+
+
 @pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
 def test_make_takes_a_question_as_text(tmp_path):
     """It only says here what it would run; by then it has run what it took for its own functions."""

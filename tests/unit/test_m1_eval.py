@@ -32,6 +32,11 @@ def test_benchmarks_and_protocol_are_those_of_the_preset_m1(study):
     assert mine["benchmarks"] == enabled and len(enabled) == 10
     assert mine["sweep"] == whole["sweep"]
     assert mine["formats"]["m1"] == whole["formats"]["m1"]
+    theirs = Study.from_config(whole, [PRESETS / "m1.yaml"])
+    both = study.models.keys() & theirs.models.keys()
+    assert "qwen2.5-7b" in both and "m1-7B-1K" in both
+    for name in both:
+        assert (study.models[name], study.sweeps[name]) == (theirs.models[name], theirs.sweeps[name]), name
     assert not (study.sources or study.solvers or study.teachers or study.datasets or study.students)
 
 

@@ -99,8 +99,13 @@ def changed(config: dict, path: str, value) -> dict:
         ("seed", 1.0, "seed", "must be a whole number"),
         ("bases/tiny/training/learning_rate", float("nan"), "bases.tiny.training", "a number"),
         ("bases/tiny/training/learning_rate", "3e-3", "bases.tiny.training", "write 0.003"),
+        ("bases/tiny/training/learning_rate", ".inf", "bases.tiny.training", 'a number, not ".inf"'),
+        ("study", 2025, "study", "a text, not 2025; write it in quotes"),
         ("models", {1: {}}, "models", "write it in quotes"),
+        ("models", {"a b": {}}, "models", "must be a name of letters, digits, '_', '-' and '.', not \"a b\""),
         ("sweep/budgets", [0, 100000], "sweep.budgets", "leave no room for a prompt"),
+        ("sweep/extensions/budgets", [250], "sweep.extensions.budgets", "leave no room for a prompt"),
+        ("sweep/permutations", {"count": 2, "budgets": [250]}, "sweep.permutations.budgets", "no room for a prompt"),
         ("sweep/temperature", 0.005, "sweep.temperature", "0 or at least 0.01"),
         ("sweep/temperature", 3, "sweep.temperature", "must be at most 2"),
         ("models/mini/sweep", [8], "models.mini.sweep", "must be a mapping"),
@@ -116,12 +121,20 @@ def changed(config: dict, path: str, value) -> dict:
         ("models/mini/answer_tokens", 8, "models.mini.answer_tokens", "unknown key"),
         ("prompts/evaluate", "no field", "prompts.evaluate", "put {question} in"),
         ("prompts/solve", "x {questions}", "prompts.solve", "unknown field {questions}"),
+        ("prompts/solve", "{question} \\boxed{{letter}}", "prompts.solve", "unknown field {letter}"),
+        ("models/mini/prompt", "no field", "models.mini.prompt", "put {question} in"),
+        ("models/mini/prompt", "x {questions}", "models.mini.prompt", "unknown field {questions}"),
         ("benchmarks/in_domain/path", "mine.csv", "benchmarks.in_domain.path", "has no use for it"),
         ("bases/tiny", {"path": "no/model"}, "bases.tiny.path", "no such model folder"),
         ("endpoints", {"far": {"model": "x"}}, "endpoints.far.url", "missing; add this key"),
         ("endpoints", {"far": FAR | {"url": "far.org/v1"}}, "endpoints.far.url", "must be an http or https URL"),
         ("endpoints", {"far": FAR | {"spending_cap": 5}}, "endpoints.far", "spending_cap needs price"),
-        ("endpoints", {"far": FAR | {"extra_body": {"stream": True}}}, "endpoints.far.extra_body", ""),
+        (
+            "endpoints",
+            {"far": FAR | {"extra_body": {"stream": True}}},
+            "endpoints.far.extra_body",
+            "other than n, stream",
+        ),
         ("solvers/tiny/endpoint", "far", "solvers.tiny.endpoint", "is not in endpoints"),
         ("solvers/tiny/weights", None, "solvers.tiny", "exactly one of weights and endpoint"),
         ("solvers/tiny/kind", "recorded", "solvers.tiny.weights", "has no use for it"),
@@ -139,7 +152,21 @@ def test_a_mistake_is_one_line_with_file_key_and_cure(config, path, value, key, 
     message = str(caught.value)
     assert message.startswith(f"config/config.yaml: {key}")
     assert cure in message
-    assert "\n" not in message
+    assert "\n" not in message and ("; write " in message) == ("write" in cure)
+
+
+@pytest.mark.parametrize(("path", "text"), [("seed", "3"), ("seed", "1e3"), ("bases/tiny/training/epochs", "1e-5")])
+def test_what_is_said_to_write_for_a_number_is_one_to_yaml(config, path, text):
+    config = changed(config, "bases/tiny/training/steps", None)
+    with pytest.raises(M1FlowError, match="; write ") as caught:
+        Study.from_config(changed(config, path, text), [DEMO])
+    meant = yaml.safe_load(str(caught.value).rpartition("; write ")[2])
+    assert meant == float(text)
+    Study.from_config(changed(config, path, meant), [DEMO])
+
+
+def test_braces_around_a_field_are_text(config):
+    Study.from_config(changed(config, "prompts/solve", "{{question}}"), [DEMO])
 
 
 def test_the_error_names_the_overlay_that_is_at_fault(config, tmp_path):
@@ -271,6 +298,13 @@ def test_a_download_of_another_commit_than_the_lock_names_is_refused(config, tmp
     lock.write_text(json.dumps({"datasets/some/set": "b" * 40}))
     with pytest.raises(M1FlowError, match=f"locked at {'b' * 40}, but .*asked holds {'a' * 40}"):
         study.check_downloads(lock, tmp_path)
+    for path, cure in ((lock, "restore or delete it"), (manifest, "delete its folder, then rerun")):
+        whole = path.read_text()
+        for damaged in ("<<<<<<< HEAD\n" + whole, "[]"):
+            path.write_text(damaged)
+            with pytest.raises(M1FlowError, match=f"^{path}: not .* JSON.*; {cure}$"):
+                study.check_downloads(lock, tmp_path)
+        path.write_text(whole)
 
 
 def test_a_key_that_was_pasted_into_the_config_is_not_repeated(config):

@@ -98,7 +98,7 @@ def parse_flags() -> argparse.Namespace:
     )
     parser.add_argument("--name", help="the model's name in the study; the folder's by default")
     parser.add_argument("--format", help="another of the study's reasoning formats")
-    parser.add_argument("--answer-tokens", type=natural, help="cap on the answer's tokens; the study's by default")
+    parser.add_argument("--answer-tokens", type=positive, help="cap on the answer's tokens; the study's by default")
     parser.add_argument("--engine", choices=["auto", "vllm", "transformers"], help="the study's by default")
     return parser.parse_intermixed_args()  # a question may follow the options
 
@@ -107,6 +107,13 @@ def natural(text: str) -> int:
     """An argparse type: a whole number from 0."""
     number = int(text)
     if number < 0:
+        raise ValueError
+    return number
+
+
+def positive(text: str) -> int:
+    """An argparse type: a whole number from 1."""
+    if (number := natural(text)) == 0:
         raise ValueError
     return number
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from m1flow.model_folder import atomic_folder, check_model_folder
+from m1flow.model_folder import atomic_folder, check_model_folder, link_files
 from m1flow.script import run
 
 
@@ -16,9 +16,7 @@ def main() -> None:
     arguments = parser.parse_args()
     check_model_folder(arguments.folder)
     with atomic_folder(arguments.out) as folder:
-        for file in arguments.folder.iterdir():
-            if file.is_file() and not file.name.startswith("."):
-                (folder / file.name).symlink_to(file.resolve())
+        link_files(arguments.folder, folder)
 
 
 if __name__ == "__main__":

@@ -124,6 +124,21 @@ def copy_tokenizer(source: Path | str, target: Path) -> None:
         shutil.copyfile(path, target / path.name)
 
 
+def link_files(source: Path | str, target: Path) -> None:
+    """Link a model folder's files, and what `seal` wrote down of them, into another folder.
+
+    By relative paths within the working directory, so that a project may be moved.
+    """
+    here, source = Path.cwd(), Path(source)
+    for file in [*source.iterdir(), source / _CHECKSUMS]:
+        if file.is_file() and not file.name.startswith("."):
+            link = target / file.relative_to(source)
+            link.parent.mkdir(exist_ok=True)
+            real, place = file.resolve(), link.parent.resolve()
+            inside = real.is_relative_to(here) and place.is_relative_to(here)
+            link.symlink_to(os.path.relpath(real, place) if inside else real)
+
+
 def context_length(folder: Path | str, settings: Mapping[str, Any]) -> int:
     """The longest prompt with its completion, in tokens: ``max_model_len``, else what the model was made for.
 

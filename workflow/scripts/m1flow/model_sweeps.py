@@ -88,8 +88,11 @@ def _check_sampling(path: list[str], sweep: dict, where: Where) -> None:
 
 
 def _check_room(path: list[str], sweep: dict, room: int | None, where: Where) -> None:
-    capped = [sweep.get(section, {}).get("budgets", []) for section in ("extensions", "permutations")]
-    longest = max(sum(capped, sweep["budgets"])) + sweep["answer_tokens"]
-    if room is not None and longest >= room:
-        problem = f"with the answer, {longest} tokens leave no room for a prompt in engine.max_model_len, {room}"
-        refuse(where, [*path, "budgets"], f"{problem}; lower one or raise the other")
+    for key, budgets in (
+        (["budgets"], sweep["budgets"]),
+        *(([part, "budgets"], sweep.get(part, {}).get("budgets", [])) for part in ("extensions", "permutations")),
+    ):
+        longest = max(budgets, default=0) + sweep["answer_tokens"]
+        if room is not None and longest >= room:
+            problem = f"with the answer, {longest} tokens leave no room for a prompt in engine.max_model_len, {room}"
+            refuse(where, [*path, *key], f"{problem}; lower one or raise the other")

@@ -112,15 +112,15 @@ class Study:
         """What was downloaded must be what the lock names: another's lock, pulled later, is not obeyed silently.
 
         Raises:
-            M1FlowError: a download holds another commit than its lock; both are named.
+            M1FlowError: a download holds another commit than its lock, both are named; a file that says so is damaged.
         """
-        locked = json.loads(Path(lock).read_text(encoding="utf-8")) if Path(lock).is_file() else {}
+        locked = _mapping(Path(lock), "restore or delete it") if Path(lock).is_file() else {}
         for section in ("sources", "benchmarks", "teachers", "bases"):
             for name, entry in getattr(self, section).items():
                 folder = Path(results) / "downloads" / section / name
                 if "hub" not in entry or not (folder / MANIFEST).is_file():
                     continue
-                held = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["commit"]
+                held = _mapping(folder / MANIFEST, "delete its folder, then rerun").get("commit")
                 key = f"{'models' if section == 'bases' else 'datasets'}/{entry['hub']}"
                 key += f"@{entry['revision']}" if "revision" in entry else ""
                 if locked.get(key, held) != held:
@@ -153,6 +153,16 @@ def lock_path(files: Iterable[Path | str]) -> str:
     named = [Path(file) for file in files if holds(yaml.safe_load(Path(file).read_text(encoding="utf-8")), ["study"])]
     lock = (named[-1] if named else Path("study")).with_suffix(".lock.json")
     return str(lock.relative_to(Path.cwd()) if lock.is_relative_to(Path.cwd()) else lock)
+
+
+def _mapping(path: Path, cure: str) -> dict:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:  # no JSON, or bytes that are no text
+        raise M1FlowError(f"{path}: not valid JSON ({error}); {cure}") from None
+    if not isinstance(content, dict):
+        raise M1FlowError(f"{path}: not a JSON mapping; {cure}")
+    return content
 
 
 def _without_nulls(value: Any) -> Any:

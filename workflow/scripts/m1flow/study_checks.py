@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from pathlib import Path
 
 from m1flow.config_files import Where, as_flag, refuse
@@ -34,9 +35,7 @@ def resolve_against(config: dict, where: Where) -> None:
     benchmarks = config["benchmarks"]
     enabled = [name for name, entry in benchmarks.items() if entry["enabled"]]
     for name in config["pool"].setdefault("against", enabled):
-        if name not in benchmarks:
-            problem = f"{name!r} is not in benchmarks ({', '.join(benchmarks)})"
-            refuse(where, ["pool", "against"], problem, name, benchmarks)
+        _check_declared(["pool", "against"], name, "benchmarks", benchmarks, where)
         if name not in enabled:
             refuse(where, ["pool", "against"], f"{name!r} is not enabled; enable it, or take it out here")
 
@@ -82,26 +81,13 @@ def check_references(config: dict, where: Where) -> None:
         for name, entry in config[section].items():
             if key == "format" and section == "teachers" and entry["kind"] == "formulary":
                 continue
-            if key in entry and entry[key] not in declared:
-                refuse(
-                    where,
-                    [section, name, key],
-                    f"{entry[key]!r} is not in {target} ({', '.join(declared)})",
-                    entry[key],
-                    declared,
-                )
+            if key in entry:
+                _check_declared([section, name, key], entry[key], target, declared, where)
     for name, base in config["bases"].items():
         if name in config["students"]:
             refuse(where, ["students", name], "is also the name of a base; rename one")
         for source in base.get("corpus", {}).get("sources", ()):
-            if source not in config["sources"]:
-                refuse(
-                    where,
-                    ["bases", name, "corpus", "sources"],
-                    f"{source!r} is not in sources",
-                    source,
-                    config["sources"],
-                )
+            _check_declared(["bases", name, "corpus", "sources"], source, "sources", config["sources"], where)
     for section in ("sources", "benchmarks"):
         for name, entry in config[section].items():
             if "options_of" in entry and config["teachers"][entry["options_of"]]["kind"] != "recorded":
@@ -148,7 +134,7 @@ def check_references(config: dict, where: Where) -> None:
     if config["formulary"]["rare_drugs"] >= config["formulary"]["drugs"]:
         refuse(where, ["formulary", "rare_drugs"], "must be fewer than formulary.drugs")
     _check_replicates(config, where)
-    _check_prompts(config["prompts"], where)
+    _check_prompts(config, where)
     _check_sampling(config, where)
 
 
@@ -157,9 +143,7 @@ def _check_replicates(config: dict, where: Where) -> None:
     for name, models in config["replicates"].items():
         made = {}
         for model in models:
-            if model not in config["models"]:
-                problem = f"{model!r} is not in models ({', '.join(config['models'])})"
-                refuse(where, ["replicates", name], problem, model, config["models"])
+            _check_declared(["replicates", name], model, "models", config["models"], where)
             entry = config["models"][model]
             student = config["students"].get(entry["weights"])
             if student is None:
@@ -188,9 +172,8 @@ def _check_respondents(config: dict, where: Where) -> None:
     asked += [(["judge"], {"kind": "model", **judge})] if judge else []
     for path, entry in asked:
         for key, section in (("weights", "bases"), ("endpoint", "endpoints"), ("format", "formats")):
-            if key in entry and entry[key] not in config[section]:
-                problem = f"{entry[key]!r} is not in {section} ({', '.join(config[section])})"
-                refuse(where, [*path, key], problem, entry[key], config[section])
+            if key in entry:
+                _check_declared([*path, key], entry[key], section, config[section], where)
     for section in ("solvers", "teachers"):
         asked += [([section, name], entry) for name, entry in config[section].items()]
     for path, entry in asked:
@@ -206,9 +189,7 @@ def _check_respondents(config: dict, where: Where) -> None:
 
         read_vocabulary(domains["vocabulary"])
     for model in judge.get("models", ()):
-        if model not in config["models"]:
-            problem = f"{model!r} is not in models ({', '.join(config['models'])})"
-            refuse(where, ["judge", "models"], problem, model, config["models"])
+        _check_declared(["judge", "models"], model, "models", config["models"], where)
     if "hand_labels" in judge:
         if not Path(judge["hand_labels"]).is_file():
             refuse(where, ["judge", "hand_labels"], f"{judge['hand_labels']}: no such file; correct the path")
@@ -217,23 +198,27 @@ def _check_respondents(config: dict, where: Where) -> None:
         read_hand_labels(judge["hand_labels"])
 
 
-def _check_prompts(prompts: dict, where: Where) -> None:
+def _check_prompts(config: dict, where: Where) -> None:
     """Each prompt must show the question, and no field that there isn't."""
+    prompts = config["prompts"]
     for name, text in prompts.items():
-        known = _PROMPT_FIELDS.get(name, {"question"})
-        shown = set(re.findall(r"\{([A-Za-z_]\w*)\}", text.replace("{{", "").replace("}}", "")))
-        if unknown := sorted(shown - known):
-            refuse(where, ["prompts", name], f"unknown field {{{unknown[0]}}}; there are {', '.join(sorted(known))}")
-        if not shown & {"stem", "question"}:
-            refuse(
-                where,
-                ["prompts", name],
-                f"doesn't show the question; put {{{'stem' if name == 'question' else 'question'}}} in",
-            )
+        _check_prompt(["prompts", name], text, where)
+    for name, model in config["models"].items():
+        if "prompt" in model:
+            _check_prompt(["models", name, "prompt"], model["prompt"], where)
     if "{codes}" not in prompts["domain"]:
         refuse(where, ["prompts", "domain"], "doesn't show the vocabulary; put {codes} in")
     if "{answer}" not in prompts["judge"]:
         refuse(where, ["prompts", "judge"], "doesn't show what is judged; put {answer} in")
+
+
+def _check_prompt(key: list[str], text: str, where: Where) -> None:
+    known = _PROMPT_FIELDS.get(key[-1], {"question"})
+    shown = set(re.findall(r"\{([A-Za-z_]\w*)\}", text))
+    if unknown := sorted(shown - known):
+        refuse(where, key, f"unknown field {{{unknown[0]}}}; there are {', '.join(sorted(known))}")
+    if not shown & {"stem", "question"}:
+        refuse(where, key, f"doesn't show the question; put {{{'question' if 'question' in known else 'stem'}}} in")
 
 
 def _check_sampling(config: dict, where: Where) -> None:
@@ -301,9 +286,13 @@ def _check_published(config: dict, where: Where) -> None:
 
     names = names_in(config["published"])
     for name, entry in published_as.items():
-        if entry not in names:
-            problem = f"{entry!r} is not in {config['published']} ({', '.join(names)})"
-            refuse(where, ["models", name, "published"], problem, entry, names)
+        _check_declared(["models", name, "published"], entry, config["published"], names, where)
+
+
+def _check_declared(key: list[str], name: str, place: str, declared: Collection[str], where: Where) -> None:
+    """Refuse a name that there isn't in its place, a section of the config or a file."""
+    if name not in declared:
+        refuse(where, key, f"{name!r} is not in {place} ({', '.join(declared)})", name, declared)
 
 
 def _rows_of(entry: dict) -> str:

@@ -110,21 +110,25 @@ def _explain(error: jsonschema.ValidationError, where: Where) -> str:
         "minProperties": lambda: "needs at least one entry",
         "pattern": lambda: f"must be {error.schema.get('title', _NAME)}",
         "minLength": lambda: "must not be empty",
+        "not": lambda: f"must be {error.schema['title']}",
     }.get(error.validator, lambda: error.message)()
-    value = json.dumps(error.instance, ensure_ascii=False, default=str)
-    if "propertyNames" in error.absolute_schema_path:
-        return f"{where(error.absolute_path)}: {_path(error)}: a name {wanted}, not {value[:80]}; write it in quotes"
-    if error.validator == "type" and isinstance(error.instance, str) and _reads_as_number(error.instance):
-        value += f"; write {float(error.instance)}"
+    value = json.dumps(error.instance, ensure_ascii=False, default=str)[:80]
     if "key_variable" in error.absolute_path:
         value = "what stands there"  # it may be the key itself, which must not go round in logs
-    return f"{where(error.absolute_path)}: {_path(error)}: {wanted}, not {value[:80]}"
+    elif error.validator == "type":
+        value += _as_meant(error.instance, error.validator_value)
+    named = "a name " if "propertyNames" in error.absolute_schema_path else ""
+    return f"{where(error.absolute_path)}: {_path(error)}: {named}{wanted}, not {value}"
 
 
-def _reads_as_number(text: str) -> bool:
-    with contextlib.suppress(ValueError):
-        return math.isfinite(float(text))
-    return False
+def _as_meant(value: Any, types: str | list[str]) -> str:
+    """How YAML takes it as one of the types: it reads 1e-5 as a text, and a date or a number as no text."""
+    if isinstance(value, str):
+        with contextlib.suppress(ValueError):
+            number = float(value)
+            if math.isfinite(number) and ("number" in types or ("integer" in types and number.is_integer())):
+                return f"; write {yaml.safe_dump(number if 'number' in types else int(number)).split()[0]}"
+    return "; write it in quotes" if "string" in types and not isinstance(value, list | dict) else ""
 
 
 def _article(types: Any) -> str:
