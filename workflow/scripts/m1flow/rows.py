@@ -28,7 +28,7 @@ def read_rows(file: Path, part: str | None = None) -> Iterable[Row]:
     reader = READERS.get(file.suffix.lower())
     if reader is None:
         raise M1FlowError(
-            f"{file}: path: can't read {file.suffix or 'a file without suffix'}; use {', '.join(READERS)}"
+            f"{file}: can't read {file.suffix or 'a file without suffix'}; give a file ending in {', '.join(READERS)}"
         )
     with _named(file):
         yield from reader(file)
