@@ -14,8 +14,11 @@ from m1flow import (
     cue_effects,
     cue_figure,
     failures,
+    figures,
     flips,
     pareto,
+    policies,
+    policy_figures,
     published,
     published_figure,
 )
@@ -102,9 +105,61 @@ def test_cues_are_drawn_under_the_largest_cap():
     figure = cue_figure.cues(table)
     ((heading, spec),) = figure.specs()
     drawn = [row for data in spec["datasets"].values() for row in data]
-    assert heading == "lead" and {row["budget"] for row in drawn} == {64} and len(drawn) == 4
+    assert heading == "lead, medqa" and {row["budget"] for row in drawn} == {64} and len(drawn) == 4
     assert len(figure.table) == 8
     assert "several" in cue_figure.cues(table[:0]).empty
+
+
+def test_panels_name_the_macro_average_that_they_show():
+    cells = [{"cue": cue, "budget": 64, "extensions": count} for cue in ("Wait", "none") for count in (1, 2)]
+    several = [
+        cell | {"model": model, "benchmark": name}
+        for model in ("lead", "other")
+        for name in ("nejm", MACRO)
+        for cell in cells
+    ]
+    figure = cue_figure.cues(rows(cue_effects.COLUMNS, *several))
+    assert [heading for heading, _ in figure.panels] == [f"lead, {MACRO}", f"other, {MACRO}"]
+    assert "says nothing" in figure.caption
+
+
+def test_ways_to_spend_tokens_are_drawn_on_the_macro_average_where_benchmarks_are_many():
+    def drawn(models, benchmarks):
+        spent = [
+            {"model": model, "benchmark": name, "family": family, "choice": "single" if samples == 1 else "vote"}
+            | {"samples": samples, "budget": 8, "thinking_tokens": 8 * samples}
+            for model in models
+            for name in (*benchmarks, MACRO)
+            for family, samples in (("sequential", 1), ("parallel", 2))
+        ]
+        return policy_figures.policies(rows(policies.COLUMNS, *spent))
+
+    many = [f"b{number}" for number in range(policy_figures.MOST_PANELS)]
+    assert [heading for heading, _ in drawn(["lead"], many).panels] == many
+    figure = drawn(["lead", "other"], many)
+    assert [heading for heading, _ in figure.panels] == [f"lead, {MACRO}", f"other, {MACRO}"]
+    assert [heading for heading, _ in drawn(["lead"], [*many, "more"]).panels] == [MACRO]
+    legend = figure.specs()[0][1]["layer"][0]["encoding"]["color"]["legend"]
+    assert legend["values"] == ["one sample, cut", "samples that vote"], "not those that nobody measured"
+
+
+def test_accuracies_beside_published_ones_keep_their_legend():
+    columns = "model benchmark budget extensions n correct accuracy ci_low ci_high thinking_tokens_mean".split()
+    cells = rows(columns, *({"model": m.name, "benchmark": "medqa", "budget": b} for m in MODELS for b in (8, 16)))
+    theirs = {"model": "lead", "benchmark": "medqa", "budget": 8, "selection": published.FIXED, "published_as": "A"}
+    beside = rows(published.COLUMNS, theirs)
+    for reference in (beside[:0], beside):
+        svg = figures.accuracy_by_budget(cells, MODELS, {"medqa": 0.25}, reference).svg()
+        assert all(f">{model.name}<" in svg for model in MODELS)
+
+
+def test_the_line_of_training_data_is_spoken_of_where_there_is_one():
+    made = [Model(f"m{traces}", True, traces, "full", "hard", "base", "data", "hard") for traces in (40, 200)]
+    columns = "model benchmark budget extensions n correct accuracy ci_low ci_high thinking_tokens_mean".split()
+    cells = rows(columns, *({"model": model.name, "benchmark": "medqa", "budget": 8} for model in made))
+    assert "The line joins" in figures.data_scale(cells, made, made, 8).caption
+    alone = figures.data_scale(cells[:1], made[:1], [], 8)
+    assert "line" not in alone.caption and len(alone.table) == 1
 
 
 def test_every_category_has_a_colour_of_its_own():

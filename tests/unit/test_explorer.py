@@ -15,8 +15,9 @@ from synthetic_study import SKILL, make_study, sweep_rows
 from m1flow import examples_shown, explorer, failures, roster, scored, trace_cuts
 from m1flow.shown_text import LONGEST, clean, visible
 from m1flow.storage import M1FlowError, write_table
+from m1flow.thinking import NO_CUE
 
-MODELS = [roster.Model(name, name != "tiny", 1000, "full", "hard", "tiny", "d") for name in SKILL]
+MODELS = [roster.Model(name, name != "tiny", 1000, "full", "hard", "tiny", "d", "hard") for name in SKILL]
 LEAD = MODELS[list(SKILL).index("full_1000")]
 
 
@@ -190,6 +191,23 @@ def test_a_cue_that_the_model_says_itself_is_not_taken_for_a_forced_one():
     rows = rows.assign(thinking_text=texts, extensions_done=[0] * 8 + [1] * 3)
     packed = trace_cuts.pack(rows, [*((b, 0, "") for b in rows["budget"][:8]), *((56, n, "Wait") for n in (1, 2, 4))])
     assert packed["w"] == [[0, 15, 19]]
+
+
+def test_a_cue_that_says_nothing_stands_nowhere():
+    rows = sweep_rows("full_1000", "in_domain", 1)
+    texts = ["It is zero."] * 8 + ["It is zero. none of these"] * 3
+    rows = rows.assign(thinking_text=texts, extensions_done=[0] * 8 + [1] * 3, cue=[""] * 8 + [NO_CUE] * 3)
+    cells = list(zip(rows["budget"], rows["extensions"], rows["cue"], strict=True))
+    packed = trace_cuts.pack(rows, cells)
+    assert packed["w"] == []
+    steps = examples_shown._steps(packed, cells, trace_cuts.VERDICTS)
+    assert [step.label for step in steps[7:9]] == ["56 tokens", "56 tokens, forced on 1× without a cue"]
+
+
+def test_the_studys_first_cue_comes_first():
+    cells = [(8, 0, ""), (16, 0, ""), (8, 2, "Hmm"), (16, 2, "Hmm"), (16, 1, "Hmm"), (16, 1, "Wait")]
+    forced = [(16, 1, "Wait"), (16, 1, "Hmm"), (16, 2, "Hmm")]
+    assert trace_cuts.shown_cells(cells, "Wait") == [*cells[:2], *forced]
 
 
 def test_text_is_cleaned_of_what_hides_or_reorders():

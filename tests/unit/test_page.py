@@ -203,6 +203,21 @@ def test_tables_are_saved_with_all_digits_and_no_formulas(browser, pages):
         assert name == "synthetic-accuracy_by_thinking_budget.csv" and content.count(b"\r\n") > 100
 
 
+def test_tables_are_sorted_with_what_is_unknown_last(browser, pages):
+    with Visit(browser, pages["plain"]) as visit:
+        table = visit.page.locator(".table[data-name=accuracy_of_every_cell]")
+        column = "[...document.querySelectorAll('[data-name=accuracy_of_every_cell] tbody tr')]"
+        column += ".map((row) => row.cells[6].dataset.value)"
+        visit.ask(f"{column.split('.map')[0]}[5].cells[6].dataset.value = ''")
+        for sign in (1, -1):
+            table.locator("th[data-column=accuracy] button").click()
+            *known, unknown = visit.ask(column)
+            assert unknown == "" and known == sorted(known, key=lambda value: sign * float(value))
+        table.locator("th[data-column=model] button").click()
+        names = table.locator("tbody td:first-child").all_inner_texts()
+        assert names == sorted(names)
+
+
 def test_light_and_dark(browser, pages):
     with Visit(browser, pages["plain"], color_scheme="dark") as visit:
         paper = "getComputedStyle(document.body).backgroundColor"

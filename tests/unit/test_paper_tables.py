@@ -94,9 +94,13 @@ def test_names_in_csv_are_no_formulas(tmp_path):
         (0.05, "diff_high", "+5.0"),
         (0.00001, "p_holm", "<0.0001"),
         (0.04, "p", "0.0400"),
+        (0.0001, "p", "0.0001"),
         (12345, "n", "12,345"),
         (float("nan"), "p", "–"),
         ("1000", "model", "1000"),
+        (0.754, "same_choice", "75.4%"),
+        (0.754, "not_named", "0.75"),
+        (1234.0, "not_named", "1,234"),
     ],
 )
 def test_values_are_written_as_their_column_asks(value, column, text):

@@ -13,6 +13,7 @@ from made_report import ROOT, Outline, embedded_specs, make_hostile_report, make
 from synthetic_study import CONFIG, SKILL, make_study
 
 from m1flow import (
+    agreement,
     charts,
     further_figures,
     page_template,
@@ -286,6 +287,20 @@ def test_only_the_papers_numbers_get_the_note_on_the_paper(study, tmp_path, file
     shown = report_sections.Shown(read, roster.roster(CONFIG, read["accuracy"], {}), {}, "Wait", file)
     (section,) = (section for section in report_sections.sections(shown) if section.id == "published")
     assert ("PubMedQA" in section.intro) == ("paper" in section.title) == the_papers and section.intro
+
+
+@pytest.mark.parametrize("labelled", [True, False])
+def test_the_judge_s_agreement_is_spoken_of_where_it_was_measured(study, tmp_path, labelled):
+    names = {"error_kinds": agreement.ERROR_KINDS} | ({"judge_agreement": agreement.AGREEMENT} if labelled else {})
+    paths = {"accuracy": study.root / "tables" / "accuracy.csv"}
+    for name, columns in names.items():
+        paths[name] = tmp_path / f"{name}.csv"
+        tables.write_csv(paths[name], pd.DataFrame([dict.fromkeys(columns, 0)]))
+    read = study_tables.StudyTables(paths, {})
+    shown = report_sections.Shown(read, roster.roster(CONFIG, read["accuracy"], {}), {}, "Wait")
+    (section,) = (section for section in report_sections.sections(shown) if section.id == "failures")
+    causes, people = section.tables
+    assert len(people.rows) == labelled and ("the next table" in causes.note) == labelled
 
 
 def test_the_page_says_what_its_numbers_count(page):

@@ -46,7 +46,7 @@
     const cellsOf = (number) => data.models[number].cells;
     const tick = ([budget, count, cue], cues) => (count ? `+${count}${cues > 1 ? ` ${cue}` : ""}` : commas(budget));
     const label = ([budget, count, cue]) =>
-      `${commas(budget)} tokens` + (count ? `, forced on ${count}× by “${cue}”` : "");
+      `${commas(budget)} tokens` + (count ? `, forced on ${count}× ${cue === data.no_cue ? "without a cue" : `by “${cue}”`}` : "");
     // Neighbouring cells: budget to budget, and from none to the counts of one cue.
     const pairs = (cells) => {
       const found = [];
@@ -279,8 +279,9 @@
 
     app.hidden = false;
     if (!recall()) {
-      // One whose answer changes says more than the first.
-      current = data.questions.find((question) => outcomeOf(question) === "compute") ?? null;
+      // One whose answer changes says more than the first; of the benchmark that the findings are about, if there is one.
+      const changing = data.questions.filter((question) => outcomeOf(question) === "compute");
+      current = changing.find((question) => question.g === 0) ?? changing[0] ?? null;
       fillOutcomes();
       fillWhere();
       filter();

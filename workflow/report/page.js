@@ -136,10 +136,12 @@
         const value = (row) => row.cells[column].dataset.value ?? row.cells[column].textContent;
         const compare = (a, b) => {
           const [x, y] = [value(a), value(b)];
+          if (!x || !y) return !x - !y; // what isn't known comes last, up or down
           const numbers = Number(x) - Number(y);
-          return Number.isNaN(numbers) ? x.localeCompare(y) : numbers;
+          const order = Number.isNaN(numbers) ? x.localeCompare(y) : numbers;
+          return down ? -order : order;
         };
-        body.append(...[...body.rows].sort((a, b) => (down ? -compare(a, b) : compare(a, b))));
+        body.append(...[...body.rows].sort(compare));
       });
     });
   });

@@ -7,14 +7,22 @@ import pandas as pd
 
 from m1flow.charts import ACCURACY_TIPS, PALETTE, Figure, share_y
 from m1flow.policy_figures import columns_of, overall, rounded
+from m1flow.thinking import NO_CUE
+
+SILENT = f" “{NO_CUE}” says nothing: the end of thinking is held back for a token, and that is all."
+DASHES = [[1, 0], [8, 5], [2, 4]]
 
 
 def cues(table: pd.DataFrame) -> Figure:
-    """Accuracy against forced extensions under the largest cap, a line per cue, a panel per model."""
+    """Accuracy against forced extensions under the largest cap, a line per cue, a panel per model and benchmark."""
     rows = rounded(overall(table))
     rows = rows[rows["budget"] == rows.groupby("model")["budget"].transform("max")]
     names = list(dict.fromkeys(rows["cue"]))
     scale = alt.Scale(domain=names, range=[PALETTE[number % len(PALETTE)] for number in range(len(names))])
+    legend = alt.Legend(orient="bottom", columns=3, symbolType="stroke", symbolStrokeWidth=2, symbolOpacity=1)
+    # Cues may do the same: where lines are dashed, those below them show.
+    dashes = alt.Scale(domain=names, range=[DASHES[number % len(DASHES)] for number in range(len(names))])
+    dash = alt.StrokeDash("cue:N", scale=dashes, legend=legend)
     counts = sorted(rows["extensions"].unique().tolist())
 
     def panel(part: pd.DataFrame) -> alt.LayerChart:
@@ -24,7 +32,6 @@ def cues(table: pd.DataFrame) -> Figure:
             scale=alt.Scale(domain=[min(counts), max(counts)], nice=False, padding=14),
             axis=alt.Axis(values=counts, format="d", grid=False),
         )
-        legend = alt.Legend(orient="bottom", columns=3, symbolOpacity=1)
         colour = alt.Color("cue:N", scale=scale, legend=legend)
         tips = [
             *("cue:N", "extensions:Q", *ACCURACY_TIPS),
@@ -34,7 +41,7 @@ def cues(table: pd.DataFrame) -> Figure:
         ]
         base = alt.Chart(part)
         band = base.mark_area(opacity=0.13).encode(x=x, y=share_y("ci_low"), y2="ci_high:Q", color=colour)
-        line = base.mark_line(strokeWidth=2.2).encode(x=x, y=share_y(), color=colour)
+        line = base.mark_line(strokeWidth=2.2).encode(x=x, y=share_y(), color=colour, strokeDash=dash)
         points = base.mark_point(filled=True, size=44, opacity=1).encode(x=x, y=share_y(), color=colour, tooltip=tips)
         return alt.layer(band, line, points)
 
@@ -43,8 +50,8 @@ def cues(table: pd.DataFrame) -> Figure:
         "cues",
         "Accuracy by the cue that forces it on",
         "The same thoughts, forced on with different cues, under the largest cap. 95% intervals; differences to the "
-        "first cue are tested in pairs, on the same questions.",
-        [(str(model), panel(part)) for model, part in rows.groupby("model", sort=False)],
+        f"first cue are tested in pairs, on the same questions.{SILENT if NO_CUE in names else ''}",
+        [(", ".join(key), panel(part)) for key, part in rows.groupby(["model", "benchmark"], sort=False)],
         columns_of(overall(table), columns.split()),
         by_model=False,
         empty="The study forces extensions with one cue: list several under sweep: extensions: cues to compare them.",

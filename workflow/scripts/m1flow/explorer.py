@@ -26,6 +26,7 @@ from m1flow.roster import Model
 from m1flow.scored import Grid, read_grids
 from m1flow.shown_text import clean
 from m1flow.storage import M1FlowError, read_table
+from m1flow.thinking import NO_CUE
 from m1flow.trace_cuts import COLUMNS, LONGEST_TRACE, VERDICTS, pack, shown_cells
 
 log = logging.getLogger(__name__)
@@ -93,7 +94,7 @@ def explore(
         questions: benchmark to its questions table; others aren't shown.
         models: as `roster.roster` returns them.
         lead: the model whose categories the draw is spread over; the first one where it is None.
-        cue: whose extensions count for categories; all are shown.
+        cue: whose extensions count for categories, and are shown first; all are shown.
         traces: traces/{teacher}.parquet.
         pool: pool.parquet, the text of the teachers' questions.
         most_bytes: how long the data may be.
@@ -104,7 +105,8 @@ def explore(
     asked = _questions(drawn, questions)
     content = {
         "groups": [{"name": clean(name), "training": False} for name in questions],
-        "models": [_add_model(asked, number, model, paths, known) for number, model in enumerate(models)],
+        "models": [_add_model(asked, number, model, paths, known, cue) for number, model in enumerate(models)],
+        "no_cue": NO_CUE,
         "categories": list(failures.MEANING.items()),
         "verdicts": VERDICTS,
         "longest": LONGEST_TRACE,
@@ -189,7 +191,12 @@ def _question(group: int, row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _add_model(
-    asked: Mapping[Key, dict], number: int, model: Model, sweeps: Sequence[Path], known: pd.DataFrame
+    asked: Mapping[Key, dict],
+    number: int,
+    model: Model,
+    sweeps: Sequence[Path],
+    known: pd.DataFrame,
+    first_cue: str | None,
 ) -> dict[str, Any]:
     """Put a model's category and samples under its number into each question; returns its name, label and cells."""
     parts = []
@@ -199,7 +206,9 @@ def _add_model(
             parts.append(_rows_of(path, wanted, COLUMNS).assign(benchmark=path.stem))
     rows = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[*COLUMNS, "benchmark"])
     rows = rows[(rows["permutation"] == 0) & (rows["sample"] < MOST_SAMPLES)]
-    cells = shown_cells(list(dict.fromkeys(zip(rows["budget"], rows["extensions"], rows["cue"], strict=True))))
+    cells = shown_cells(
+        list(dict.fromkeys(zip(rows["budget"], rows["extensions"], rows["cue"], strict=True))), first_cue
+    )
     mine = known[known["model"] == model.name]
     category = dict(zip(zip(mine["benchmark"], mine["question_id"], strict=True), mine["category"], strict=True))
     place = {name: at for at, name in enumerate(failures.MEANING)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import altair as alt
 import pandas as pd
@@ -11,18 +11,21 @@ from m1flow.charts import (
     ACCURACY_TIPS,
     INK,
     PALETTE,
-    SHOWN,
     Figure,
     budget_scale,
     budget_x,
+    by_benchmark,
     interval_band,
     model_colour,
     model_line,
     model_points,
+    of_shown,
+    share_axis,
     share_y,
     shown_models,
     thinned,
 )
+from m1flow.policy_figures import columns_of
 from m1flow.published import FIXED
 from m1flow.roster import Model
 
@@ -42,13 +45,13 @@ def accuracy_by_budget(
     x = budget_x(budgets)
     fixed = published[published["selection"] == FIXED]
 
-    def panel(benchmark: str, rows: pd.DataFrame) -> alt.LayerChart:
-        measured = _accuracy_panel(rows, models, x, chance.get(benchmark))
-        reference = fixed[fixed["benchmark"] == benchmark]
-        return alt.layer(measured, *_published_line(reference, models, x)) if len(reference) else measured
+    def panel(rows: pd.DataFrame) -> alt.LayerChart:
+        reference = fixed[fixed["benchmark"].isin(rows["benchmark"])]
+        theirs = _published_line(reference, models, x) if len(reference) else ()
+        return _accuracy_panel(rows, models, x, chance, theirs)
 
     columns = ["model", "benchmark", "budget", "n", "accuracy", "ci_low", "ci_high", "thinking_tokens_mean"]
-    numbers = _numbers(table, columns)
+    numbers = columns_of(table, columns)
     if len(fixed):
         theirs = fixed[["model", "benchmark", "budget", "published", "difference"]]
         numbers = numbers.merge(theirs, on=["model", "benchmark", "budget"], how="left")
@@ -58,7 +61,7 @@ def accuracy_by_budget(
         "Share of questions answered right when thinking is cut after so many tokens, with 95% intervals. "
         "Dashed: models that answer without thinking, and, in grey, guessing."
         + (" Crosses on a thin line: the published numbers at the same budgets." if len(fixed) else ""),
-        [(benchmark, panel(benchmark, rows)) for benchmark, rows in _benchmarks(table)],
+        by_benchmark(table, panel),
         numbers,
         empty="No cell of the sweep was measured.",
     )
@@ -68,15 +71,15 @@ def accuracy_by_tokens(table: pd.DataFrame, models: Sequence[Model], chance: Map
     """Accuracy against the thinking tokens really used."""
     top = float(table["thinking_tokens_mean"].max() or 1)
     used = [0, *sorted(b for b in table["budget"].unique() if 0 < b < top), top]
-    axis = alt.Axis(grid=False, tickCount=6, format="~s", labelOverlap="greedy")
+    axis = alt.Axis(grid=False, tickCount=6, format="~s", labelOverlap="greedy", labelSeparation=6)
     x = alt.X("thinking_tokens_mean:Q", title="mean thinking tokens used", scale=budget_scale(used), axis=axis)
     return Figure(
         "accuracy_by_tokens",
         "Accuracy by thinking really used",
         "The same answers, against the mean number of thinking tokens that the model spent: a budget that is not "
         "needed costs nothing. Each point is a budget.",
-        [(b, _accuracy_panel(rows, models, x, chance.get(b))) for b, rows in _benchmarks(table)],
-        _numbers(table, ["model", "benchmark", "thinking_tokens_mean", "budget", "accuracy", "ci_low", "ci_high"]),
+        by_benchmark(table, lambda rows: _accuracy_panel(rows, models, x, chance)),
+        columns_of(table, ["model", "benchmark", "thinking_tokens_mean", "budget", "accuracy", "ci_low", "ci_high"]),
         empty="No cell of the sweep was measured.",
     )
 
@@ -94,26 +97,27 @@ def data_scale(table: pd.DataFrame, models: Sequence[Model], series: Sequence[Mo
     def panel(part: pd.DataFrame) -> alt.LayerChart:
         axis = alt.Axis(values=ticks, format=",d", grid=False)
         x = alt.X("traces:Q", title="training traces", scale=scale, axis=axis)
-        base = alt.Chart(part)
-        series_only = base.transform_filter("datum.in_series")
+        series_only = alt.Chart(part).transform_filter("datum.in_series")
         trend = series_only.mark_line(color=INK["soft"], strokeWidth=1.4, opacity=0.6).encode(x=x, y=share_y())
-        shown = base.transform_filter(f"indexof({SHOWN}, datum.model) >= 0")
+        shown = of_shown(part)
         whiskers = shown.mark_rule(strokeWidth=2, opacity=0.55).encode(
             x=x, y=share_y("ci_low"), y2="ci_high:Q", color=model_colour(models)
         )
         points = model_points(shown, x, models, extra=[alt.Tooltip("how:N", title="made with")])
-        names = shown.transform_filter("!datum.in_series").mark_text(align="right", dx=-9, fontSize=10.5)
-        names = names.encode(x=x, y=share_y(), text="model:N", color=model_colour(models))
-        return alt.layer(trend, whiskers, names, *points).add_params(shown_models(models))
+        return alt.layer(trend, whiskers, *points).add_params(shown_models(models))
 
+    where, line = "", ""
+    if series:
+        where = "of the line "
+        line = " The line joins the students that differ in nothing but the number of training traces; the others "
+        line += "stand beside it."
     return Figure(
         "data_scale",
         "Accuracy by amount of training data",
-        f"At {budget:,} thinking tokens, the largest budget that all of the line have, chosen before looking. The line "
-        "joins the students that differ in nothing but the number of training traces; the others stand beside it. 95% "
+        f"At {budget:,} thinking tokens, the largest budget that all {where}have, chosen before looking.{line} 95% "
         "intervals.",
-        [(b, panel(part)) for b, part in _benchmarks(rows)],
-        _numbers(rows, ["model", "how", "traces", "benchmark", "n", "accuracy", "ci_low", "ci_high"]),
+        by_benchmark(rows, panel),
+        columns_of(rows, ["model", "how", "traces", "benchmark", "n", "accuracy", "ci_low", "ci_high"]),
         empty="No fine-tuned student was evaluated.",
     )
 
@@ -141,7 +145,7 @@ def extensions(table: pd.DataFrame, flips: pd.DataFrame, models: Sequence[Model]
             scale=alt.Scale(domain=[min(counts), max(counts)], nice=False, padding=14),
             axis=alt.Axis(values=counts, format="d", grid=False),
         )
-        base = alt.Chart(part).transform_filter(f"indexof({SHOWN}, datum.model) >= 0")
+        base = of_shown(part)
         moves = [
             alt.Tooltip("right_to_wrong:Q", title="right → wrong"),
             alt.Tooltip("wrong_to_right:Q", title="wrong → right"),
@@ -156,8 +160,8 @@ def extensions(table: pd.DataFrame, flips: pd.DataFrame, models: Sequence[Model]
         "Accuracy when thinking is forced on",
         f"Each time the model wants to stop, its end of thinking is replaced by “{cue}”, up to {largest:,} thinking "
         "tokens in all. 95% intervals; hover for the answers that were lost and won.",
-        [(b, panel(part)) for b, part in _benchmarks(rows)],
-        _numbers(table, columns),
+        by_benchmark(rows, panel),
+        columns_of(table, columns),
         empty="The study forces no extensions.",
     )
 
@@ -181,8 +185,7 @@ def extension_flips(flips: pd.DataFrame, models: Sequence[Model], cue: str) -> F
             axis=alt.Axis(format="+.0%", tickCount=5),
         )
         bars = (
-            alt.Chart(part)
-            .transform_filter(f"indexof({SHOWN}, datum.model) >= 0")
+            of_shown(part)
             .mark_bar(cornerRadiusEnd=2)
             .encode(
                 x=alt.X("extensions:O", title=f"times “{cue}” was forced", axis=alt.Axis(labelAngle=0)),
@@ -199,7 +202,7 @@ def extension_flips(flips: pd.DataFrame, models: Sequence[Model], cue: str) -> F
         "extension_flips",
         "Answers lost and won by forcing",
         "Share of answers that turned from wrong to right (up) and from right to wrong (down), against not forcing.",
-        [(b, panel(part)) for b, part in _benchmarks(long)],
+        by_benchmark(long, panel),
         long.drop(columns="share"),
         empty="The study forces no extensions.",
     )
@@ -220,7 +223,7 @@ def unfinished(table: pd.DataFrame, models: Sequence[Model]) -> Figure:
             scale=alt.Scale(domain=list(kinds.values()), range=[[1, 0], [2, 4]]),
             legend=None,
         )
-        base = alt.Chart(part).transform_filter(f"indexof({SHOWN}, datum.model) >= 0")
+        base = of_shown(part)
         y = share_y("rate")
         tips = ["model:N", "kind:N", "budget:Q", alt.Tooltip("rate:Q", format=".1%"), "n:Q"]
         lines = base.mark_line(strokeWidth=2).encode(x=x, y=y, color=model_colour(models), strokeDash=dash)
@@ -232,8 +235,8 @@ def unfinished(table: pd.DataFrame, models: Sequence[Model]) -> Figure:
         "Cut thinking and unreadable answers",
         "Solid: share of questions whose thinking was cut by the budget. Dotted: share without a readable answer, "
         "which counts as wrong and is never guessed.",
-        [(b, panel(part)) for b, part in _benchmarks(long)],
-        _numbers(thinking, ["model", "benchmark", "budget", "n", "truncated_rate", "unparsed_rate"]),
+        by_benchmark(long, panel),
+        columns_of(thinking, ["model", "benchmark", "budget", "n", "truncated_rate", "unparsed_rate"]),
         empty="No model of the study thinks.",
     )
 
@@ -245,9 +248,7 @@ def verification(counts: Mapping[str, Mapping[str, int]]) -> Figure:
         columns=["teacher", "verdict", "traces"],
     )
     verdicts = sorted(rows["verdict"].unique(), key=lambda v: (v != "verified", v))
-    rows["order"] = rows["verdict"].map({v: i for i, v in enumerate(verdicts)})
     rows["share"] = rows["traces"] / rows.groupby("teacher")["traces"].transform("sum")
-    share_axis = alt.Axis(format=".0%", values=[0, 0.25, 0.5, 0.75, 1])
     colours = [INK["good"], INK["bad"], *PALETTE[2:3], INK["soft"], *PALETTE[4:]]
 
     by_verdict = alt.Scale(domain=verdicts, range=colours[: len(verdicts)])
@@ -257,7 +258,7 @@ def verification(counts: Mapping[str, Mapping[str, int]]) -> Figure:
             alt.Chart(part)
             .mark_bar(cornerRadiusEnd=3)
             .encode(
-                x=alt.X("share:Q", title="share of traces", scale=alt.Scale(domain=[0, 1]), axis=share_axis),
+                x=alt.X("share:Q", title="share of traces", scale=alt.Scale(domain=[0, 1]), axis=share_axis()),
                 y=alt.Y("verdict:N", title=None, sort=verdicts),
                 color=alt.Color("verdict:N", scale=by_verdict, legend=None),
                 tooltip=["verdict:N", "traces:Q", alt.Tooltip("share:Q", format=".1%")],
@@ -331,10 +332,16 @@ def funnel_bars(stages: pd.DataFrame) -> Figure:
     )
 
 
-def _accuracy_panel(rows: pd.DataFrame, models: Sequence[Model], x: alt.X, chance: float | None) -> alt.LayerChart:
+def _accuracy_panel(
+    rows: pd.DataFrame,
+    models: Sequence[Model],
+    x: alt.X,
+    chance: Mapping[str, float],
+    above: Sequence[alt.Chart] = (),
+) -> alt.LayerChart:
     thinking = {m.name for m in models if m.thinks}
     rows = rows.assign(thinks=rows["model"].isin(thinking))
-    shown = alt.Chart(rows).transform_filter(f"indexof({SHOWN}, datum.model) >= 0")
+    shown = of_shown(rows)
     lines, direct = shown.transform_filter("datum.thinks"), shown.transform_filter("!datum.thinks")
     layers = [interval_band(lines, x, models), model_line(lines, x, models), *model_points(lines, x, models)]
     layers.append(
@@ -342,17 +349,18 @@ def _accuracy_panel(rows: pd.DataFrame, models: Sequence[Model], x: alt.X, chanc
             y=share_y(), color=model_colour(models), tooltip=["model:N", *ACCURACY_TIPS]
         )
     )
-    if chance is not None:
-        guess = alt.Chart(pd.DataFrame({"accuracy": [chance], "label": ["guessing"]}))
+    benchmark = rows["benchmark"].iloc[0]
+    if benchmark in chance:
+        guess = alt.Chart(pd.DataFrame({"accuracy": [chance[benchmark]], "label": ["guessing"]}))
         tip = [alt.Tooltip("label:N", title="reference"), alt.Tooltip("accuracy:Q", format=".1%")]
         layers.insert(
             0, guess.mark_rule(strokeDash=[2, 3], color=INK["soft"], opacity=0.7).encode(y=share_y(), tooltip=tip)
         )
-    return alt.layer(*layers).add_params(shown_models(models))
+    return alt.layer(*layers, *above).add_params(shown_models(models))
 
 
 def _published_line(rows: pd.DataFrame, models: Sequence[Model], x: alt.X) -> list[alt.Chart]:
-    base = alt.Chart(rows).transform_filter(f"indexof({SHOWN}, datum.model) >= 0")
+    base = of_shown(rows)
     tips = [
         *("model:N", alt.Tooltip("published_as:N", title="published as"), "budget:Q"),
         alt.Tooltip("published:Q", format=".1%"),
@@ -365,11 +373,3 @@ def _published_line(rows: pd.DataFrame, models: Sequence[Model], x: alt.X) -> li
         x=x, y=share_y("published"), color=model_colour(models), tooltip=tips
     )
     return [line, crosses]
-
-
-def _benchmarks(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
-    return [(str(name), rows) for name, rows in table.groupby("benchmark", sort=False)]
-
-
-def _numbers(table: pd.DataFrame, columns: Iterable[str]) -> pd.DataFrame:
-    return table[list(columns)].reset_index(drop=True)

@@ -29,18 +29,19 @@ def policies(table: pd.DataFrame) -> Figure:
     thinking = table.groupby("model")["thinking_tokens"].transform("max") > 0
     rows = table[several & thinking].assign(way=lambda rows: rows["family"].map(FAMILIES))
     names = list(FAMILIES.values())
-    colour = alt.Color(
-        "way:N",
-        scale=alt.Scale(domain=names, range=PALETTE[: len(names)]),
-        legend=alt.Legend(orient="bottom", columns=2, symbolType="stroke", symbolStrokeWidth=2, symbolOpacity=1),
-    )
+    legend = alt.Legend(orient="bottom", columns=2, symbolType="stroke", symbolStrokeWidth=2, symbolOpacity=1)
+    legend.values = [name for name in names if (rows["way"] == name).any()]
+    colour = alt.Color("way:N", scale=alt.Scale(domain=names, range=PALETTE[: len(names)]), legend=legend)
     width = alt.condition("datum.family == 'hybrid'", alt.value(1), alt.value(2.2))
 
+    rows = rows.assign(line=rows["family"] + rows["samples"].where(rows["family"] == "hybrid", 0).astype(str))
+    shown = _few_panels(rows)
+    rows = pd.concat([part for _, part in shown]) if shown else rows
+    axis = alt.Axis(grid=False, tickCount=5, format="~s", labelOverlap="greedy", labelSeparation=6)
+    scale = budget_scale([0, *rows["thinking_tokens"].unique()])
+    x = alt.X("thinking_tokens:Q", title="thinking tokens of all samples", scale=scale, axis=axis)
+
     def panel(part: pd.DataFrame) -> alt.LayerChart:
-        top = float(part["thinking_tokens"].max())
-        scale = budget_scale([0, *sorted(t for t in part["thinking_tokens"].unique() if 0 < t < top), top])
-        axis = alt.Axis(grid=False, tickCount=5, format="~s", labelOverlap="greedy")
-        x = alt.X("thinking_tokens:Q", title="thinking tokens of all samples", scale=scale, axis=axis)
         lines = (
             alt.Chart(pd.concat([part, _turning_points(part)]))
             .mark_line()
@@ -53,9 +54,7 @@ def policies(table: pd.DataFrame) -> Figure:
         points = base.mark_point(filled=True, size=30, opacity=1).encode(x=x, y=share_y(), color=colour, tooltip=tips)
         return alt.layer(whiskers, lines, points)
 
-    rows = rows.assign(line=rows["family"] + rows["samples"].where(rows["family"] == "hybrid", 0).astype(str))
     columns = "model benchmark family samples budget extensions n accuracy ci_low ci_high thinking_tokens".split()
-    shown = _few_panels(rows)
     return Figure(
         "policies",
         "Accuracy by all thinking tokens spent",
@@ -63,7 +62,7 @@ def policies(table: pd.DataFrame) -> Figure:
         "or forced on, samples that think to the largest budget and vote, and samples that are cut earlier and vote "
         "(a line per number of samples); every point is a mean over all choices of so many samples. 95% intervals.",
         [(heading, panel(part)) for heading, part in shown],
-        columns_of(pd.concat([part for _, part in shown]) if shown else rows, columns),
+        columns_of(rows, columns),
         by_model=False,
         empty="Models that think answered every question once, so there is nothing to vote on: set sweep: samples to "
         "more than 1, with a temperature.",
@@ -132,8 +131,8 @@ def _turning_points(part: pd.DataFrame) -> pd.DataFrame:
 
 def _few_panels(rows: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     """A panel per model and benchmark, the macro average apart; where they are too many, macro averages."""
-    single = rows[rows["benchmark"] != MACRO]
-    models, groups = single["model"].nunique(), single.groupby(["model", "benchmark"], sort=False)
+    groups = rows[rows["benchmark"] != MACRO].groupby(["model", "benchmark"], sort=False)
     if groups.ngroups > MOST_PANELS:
-        return [(str(model), part) for model, part in overall(rows).groupby("model", sort=False)]
+        groups = overall(rows).groupby(["model", "benchmark"], sort=False)
+    models = rows["model"].nunique()
     return [(f"{model}, {name}" if models > 1 else str(name), part) for (model, name), part in groups]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import altair as alt
 import pandas as pd
 
-from m1flow.charts import INK, SHOWN, Figure, model_colour, shown_models
+from m1flow.charts import INK, Figure, model_colour, of_shown, shown_models
 from m1flow.published import BEST, FIXED, NO_BUDGET
 from m1flow.roster import Model
 
@@ -30,7 +30,7 @@ def differences(table: pd.DataFrame, models: Sequence[Model]) -> Figure:
         axis = alt.Axis(format="+.0%", tickCount=5)
         y = alt.Y("benchmark:N", title=None, sort=benchmarks)
         offset = alt.YOffset("model:N", sort=[model.name for model in models])
-        base = alt.Chart(part).transform_filter(f"indexof({SHOWN}, datum.model) >= 0")
+        base = of_shown(part)
         tips = [
             *("model:N", alt.Tooltip("published_as:N", title="published as"), "budget:Q"),
             alt.Tooltip("published:Q", format=".1%"),

@@ -113,7 +113,7 @@ def _models(shown: Shown) -> Section:
     table = shown.tables["comparisons"]
     columns = (
         "family model budget extensions against_model against_budget against_extensions difference diff_low diff_high "
-        "effect_size p p_holm detectable"
+        "p p_holm effect_size detectable"
     ).split()
     tests = ShownTable(
         "Every paired test",
@@ -135,18 +135,19 @@ def _models(shown: Shown) -> Section:
 
 
 def _failures(shown: Shown) -> Section:
+    agreement = shown.tables["judge_agreement"]
+    trust = "the next table says how often it agrees with people" if len(agreement) else "how often, nobody measured"
     tables = [
         ShownTable(
             "Knowledge or reasoning?",
-            "What the judge named as the cause of wrong answers, drawn at random. A judge errs; the next table says "
-            "how often it agrees with people.",
+            f"What the judge named as the cause of wrong answers, drawn at random. A judge errs; {trust}.",
             shown.tables["error_kinds"],
         ),
         ShownTable(
             "Does the judge agree with people?",
             "Answers by their label by hand (rows) and by the judge (columns); in the last row Cohen's kappa, the "
             "agreement beyond chance.",
-            shown.tables["judge_agreement"],
+            agreement,
         ),
     ]
     drawn = comparison_figures.failures(shown.tables["failures"], shown.models)

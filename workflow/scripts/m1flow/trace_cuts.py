@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from m1flow.shown_text import clean, visible
+from m1flow.thinking import NO_CUE
 
 LONGEST_TRACE = 100_000
 """Characters shown of one thinking text: some 25,000 tokens."""
@@ -28,11 +29,16 @@ COLUMNS = (
 """Of the sweeps contract, what `pack` takes."""
 
 
-def shown_cells(cells: Sequence[Cell]) -> list[Cell]:
-    """The cells to step through: budgets without extensions, then cue by cue the counts under the largest total."""
+def shown_cells(cells: Sequence[Cell], first: str | None = None) -> list[Cell]:
+    """The cells to step through: budgets without extensions, then cue by cue the counts under the largest total.
+
+    Args:
+        cells: in any order.
+        first: the cue to begin with.
+    """
     plain = sorted(cell for cell in cells if not cell[1])
     most = max((budget for budget, count, _ in cells if count), default=None)
-    cues = list(dict.fromkeys(cue for _, count, cue in cells if count))
+    cues = sorted(dict.fromkeys(cue for _, count, cue in cells if count), key=lambda cue: cue != first)
     forced = sorted((cell for cell in cells if cell[1] and cell[0] == most), key=lambda c: (cues.index(c[2]), c[1]))
     return plain + forced
 
@@ -111,7 +117,7 @@ def _cues(
     Between two cells several cues may lie. All are marked where the text says the cue just as often; else the first.
     """
     for before, after in zip(chain, chain[1:], strict=False):
-        cue = visible(after[2])
+        cue = "" if after[2] == NO_CUE else visible(after[2])
         number, end = places[after]
         forced = int(measured[after]["extensions_done"]) - int(measured[before]["extensions_done"])
         if number < 0 or places[before][0] != number or forced < 1 or not cue:
