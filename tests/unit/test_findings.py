@@ -12,6 +12,7 @@ from synthetic_study import sweep_rows
 from m1flow.findings import findings
 from m1flow.roster import Model
 from m1flow.statistics import wilson
+from m1flow.thinking import NO_CUE
 
 BASE = Model("tiny", False, base="tiny")
 FEW = Model("full_40", True, 40, "full", "hard", "tiny", "hard_40", "hard")
@@ -26,9 +27,9 @@ def rows_of(model: Model, right: np.ndarray, budget: int = 8, extensions: int = 
     return pd.DataFrame({"question_id": ids, "sample": sample, "correct": right.ravel().astype(bool), **named})
 
 
-def told(rows: list[pd.DataFrame], *models: Model) -> str:
+def told(rows: list[pd.DataFrame], *models: Model, **more: str) -> str:
     """Text of the sentences, without tags."""
-    return re.sub("<[^>]*>", "", " ".join(findings(pd.concat(rows), models)))
+    return re.sub("<[^>]*>", "", " ".join(findings(pd.concat(rows), models, **more)))
 
 
 def rows_of_model(questions: int) -> list[pd.DataFrame]:
@@ -101,6 +102,7 @@ def test_extensions_are_told_by_questions_and_need_none_as_a_reference():
     worse = answers & (np.arange(40)[:, None] % 2 == 0)
     worse[20, 0] = not answers[20, 0]
     cells = [rows_of(MANY, answers), rows_of(MANY, worse, extensions=2), rows_of(MANY, answers, extensions=1)]
-    assert "With 2 forced “Wait”" in (text := told(cells, MANY))
+    assert "Forced on 2× by “Wait”, full_1000 changes" in (text := told(cells, MANY))
+    assert "Forced on 2× without a cue, full_1000 changes" in told(cells, MANY, cue=NO_CUE)
     assert "of 40 questions, 11 are right less often and 0 more often" in text
     assert told(cells[1:], MANY) == ""

@@ -50,13 +50,6 @@ Panel = tuple[str, alt.TopLevelMixin]
 # A little beyond 0 and 1, so that points at the ends are drawn whole and panels keep one height.
 _SHARE = alt.Scale(domain=[-0.02, 1.03], nice=False)
 
-ACCURACY_TIPS = [
-    alt.Tooltip("accuracy:Q", format=".1%"),
-    alt.Tooltip("ci_low:Q", format=".1%", title="from"),
-    alt.Tooltip("ci_high:Q", format=".1%", title="to"),
-    alt.Tooltip("n:Q", title="answers"),
-]
-
 
 @dataclass(frozen=True)
 class Figure:
@@ -157,7 +150,7 @@ def model_points(
     tips = [
         alt.Tooltip("model:N"),
         alt.Tooltip("budget:Q", title="budget"),
-        *ACCURACY_TIPS,
+        *accuracy_tips("answers"),
         alt.Tooltip("thinking_tokens_mean:Q", format=",.1f", title="tokens used"),
         *extra,
     ]
@@ -167,6 +160,16 @@ def model_points(
         x=x, y=share_y(), color=model_colour(models), shape=shape
     )
     return [marks, base.mark_point(size=260, opacity=0).encode(x=x, y=share_y(), detail="model:N", tooltip=tips)]
+
+
+def accuracy_tips(counted: str = "questions") -> list[alt.Tooltip]:
+    """An accuracy, its interval, and of how many."""
+    return [
+        alt.Tooltip("accuracy:Q", format=".1%"),
+        alt.Tooltip("ci_low:Q", format=".1%", title="from"),
+        alt.Tooltip("ci_high:Q", format=".1%", title="to"),
+        alt.Tooltip("n:Q", title=counted),
+    ]
 
 
 def share_y(column: str = "accuracy") -> alt.Y:

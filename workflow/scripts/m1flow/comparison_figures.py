@@ -8,10 +8,10 @@ import altair as alt
 import pandas as pd
 
 from m1flow.charts import (
-    ACCURACY_TIPS,
     INK,
     PALETTE,
     Figure,
+    accuracy_tips,
     by_benchmark,
     model_colour,
     of_shown,
@@ -93,7 +93,7 @@ def budget_choice(table: pd.DataFrame, models: Sequence[Model]) -> Figure:
         offset = alt.YOffset("chosen:N", sort=names)
         base = of_shown(part)
         tips = ["model:N", "chosen:N", "budget:Q", alt.Tooltip("budget_low:Q", title="budget from")]
-        tips += [alt.Tooltip("budget_high:Q", title="to"), *ACCURACY_TIPS]
+        tips += [alt.Tooltip("budget_high:Q", title="to"), *accuracy_tips()]
         colour = model_colour(models)
         whiskers = base.mark_rule(strokeWidth=1.6, opacity=0.55).encode(
             x=share_x("ci_low"), x2="ci_high:Q", y=y, yOffset=offset, color=colour
@@ -174,7 +174,7 @@ def failures(table: pd.DataFrame, models: Sequence[Model]) -> Figure:
                 x=alt.X("share:Q", title="share of questions", scale=alt.Scale(domain=[0, 1]), axis=share_axis()),
                 y=alt.Y("model:N", title=None, sort=[model.name for model in models]),
                 color=alt.Color(
-                    "category:N", scale=colours, legend=alt.Legend(orient="bottom", columns=4, symbolOpacity=1)
+                    "category:N", scale=colours, legend=alt.Legend(orient="bottom", columns=2, symbolOpacity=1)
                 ),
                 order="order:Q",
                 tooltip=[
@@ -216,7 +216,7 @@ def pareto(table: pd.DataFrame, models: Sequence[Model]) -> Figure:
         axis = alt.Axis(grid=False, tickCount=5, format=number, labelOverlap="greedy")
         x = alt.X(f"{cost}:Q", title=f"{title} a question, all samples", scale=scale, axis=axis)
         shown = of_shown(part)
-        tips = ["model:N", "family:N", "choice:N", "samples:Q", "budget:Q", "extensions:Q", *ACCURACY_TIPS]
+        tips = ["model:N", "family:N", "choice:N", "samples:Q", "budget:Q", "extensions:Q", *accuracy_tips()]
         tips += [alt.Tooltip("thinking_tokens:Q", format=",.1f"), alt.Tooltip("seconds:Q", format=".4f")]
         opacity = alt.condition(f"datum.{front}", alt.value(1), alt.value(0.3))
         points = shown.mark_point(filled=True).encode(

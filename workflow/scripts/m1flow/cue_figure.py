@@ -5,7 +5,7 @@ from __future__ import annotations
 import altair as alt
 import pandas as pd
 
-from m1flow.charts import ACCURACY_TIPS, PALETTE, Figure, share_y
+from m1flow.charts import PALETTE, Figure, accuracy_tips, share_y
 from m1flow.policy_figures import columns_of, overall, rounded
 from m1flow.thinking import NO_CUE
 
@@ -34,7 +34,7 @@ def cues(table: pd.DataFrame) -> Figure:
         )
         colour = alt.Color("cue:N", scale=scale, legend=legend)
         tips = [
-            *("cue:N", "extensions:Q", *ACCURACY_TIPS),
+            *("cue:N", "extensions:Q", *accuracy_tips()),
             alt.Tooltip("thinking_tokens_mean:Q", format=",.1f", title="tokens used"),
             alt.Tooltip("difference:Q", format="+.1%", title="against the first cue"),
             alt.Tooltip("p_holm:Q", format=".4f", title="p after Holm"),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from m1flow.shown_text import clean
-from m1flow.thinking import NO_CUE
+from m1flow.thinking import by_cue
 
 EXAMPLES = 4
 """Questions shown, each of another category."""
@@ -84,8 +84,7 @@ def _steps(sample: Mapping[str, list], cells: Sequence[list], verdicts: Sequence
         if cell is None:
             continue
         text, end, tokens, natural, answer, _, verdict = cell
-        by = "without a cue" if cue == NO_CUE else f"by “{cue}”"
-        forced = f", forced on {count}× {by}" if count else ""
+        forced = f", forced on {count}× {by_cue(cue)}" if count else ""
         steps.append(
             Step(
                 label=f"{budget:,} tokens{forced}",

@@ -8,10 +8,10 @@ import altair as alt
 import pandas as pd
 
 from m1flow.charts import (
-    ACCURACY_TIPS,
     INK,
     PALETTE,
     Figure,
+    accuracy_tips,
     budget_scale,
     budget_x,
     by_benchmark,
@@ -28,6 +28,7 @@ from m1flow.charts import (
 from m1flow.policy_figures import columns_of
 from m1flow.published import FIXED
 from m1flow.roster import Model
+from m1flow.thinking import by_cue
 
 
 def accuracy_by_budget(
@@ -141,7 +142,7 @@ def extensions(table: pd.DataFrame, flips: pd.DataFrame, models: Sequence[Model]
     def panel(part: pd.DataFrame) -> alt.LayerChart:
         x = alt.X(
             "extensions:Q",
-            title=f"times thinking was forced on with “{cue}”",
+            title=f"times thinking was forced on {by_cue(cue)}",
             scale=alt.Scale(domain=[min(counts), max(counts)], nice=False, padding=14),
             axis=alt.Axis(values=counts, format="d", grid=False),
         )
@@ -158,8 +159,8 @@ def extensions(table: pd.DataFrame, flips: pd.DataFrame, models: Sequence[Model]
     return Figure(
         "extensions",
         "Accuracy when thinking is forced on",
-        f"Each time the model wants to stop, its end of thinking is replaced by “{cue}”, up to {largest:,} thinking "
-        "tokens in all. 95% intervals; hover for the answers that were lost and won.",
+        f"Each time the model wants to stop, it is forced on {by_cue(cue)}, up to {largest:,} thinking tokens in all. "
+        "95% intervals; hover for the answers that were lost and won.",
         by_benchmark(rows, panel),
         columns_of(table, columns),
         empty="The study forces no extensions.",
@@ -188,7 +189,9 @@ def extension_flips(flips: pd.DataFrame, models: Sequence[Model], cue: str) -> F
             of_shown(part)
             .mark_bar(cornerRadiusEnd=2)
             .encode(
-                x=alt.X("extensions:O", title=f"times “{cue}” was forced", axis=alt.Axis(labelAngle=0)),
+                x=alt.X(
+                    "extensions:O", title=f"times thinking was forced on {by_cue(cue)}", axis=alt.Axis(labelAngle=0)
+                ),
                 xOffset=alt.XOffset("model:N", sort=[m.name for m in models]),
                 y=y,
                 color=model_colour(models),
@@ -346,7 +349,7 @@ def _accuracy_panel(
     layers = [interval_band(lines, x, models), model_line(lines, x, models), *model_points(lines, x, models)]
     layers.append(
         direct.mark_rule(strokeDash=[6, 4], strokeWidth=1.8).encode(
-            y=share_y(), color=model_colour(models), tooltip=["model:N", *ACCURACY_TIPS]
+            y=share_y(), color=model_colour(models), tooltip=["model:N", *accuracy_tips("answers")]
         )
     )
     benchmark = rows["benchmark"].iloc[0]

@@ -18,6 +18,7 @@ from markupsafe import Markup
 from m1flow.paired import holm, p_value
 from m1flow.roster import Model, data_series, headline, shared_budget
 from m1flow.statistics import CONFIDENCE, Estimate, means_with_intervals
+from m1flow.thinking import by_cue
 
 SENTENCES = 3
 
@@ -150,11 +151,11 @@ def _on_extensions(rows: pd.DataFrame, lead: Model, models: list[Model], cue: st
 
     def tell(found: Paired) -> Markup:
         return Markup(
-            "With {} forced “{}” <i>{}</i> changes by {} on <i>{}</i>: "
+            "Forced on {}× {}, <i>{}</i> changes by {} on <i>{}</i>: "
             "of {:,} questions, {:,} are right less often and {:,} more often."
         ).format(
             most,
-            cue,
+            by_cue(cue),
             lead.name,
             points(found.change),
             rows["benchmark"].iloc[0],

@@ -54,4 +54,4 @@ def written(value: Any, column: str) -> str:
         return f"{100 * value:+.1f}".replace("-", "−")
     if column in P_VALUES:
         return "<0.0001" if value < 0.0001 else f"{value:.4f}"
-    return f"{value:,.{DIGITS.get(column, 2 if value % 1 else 0)}f}"
+    return f"{value:,.{DIGITS.get(column, 2 if value % 1 else 0)}f}".replace("-", "−")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import altair as alt
 import pandas as pd
 
-from m1flow.charts import ACCURACY_TIPS, PALETTE, Figure, budget_scale, share_y
+from m1flow.charts import PALETTE, Figure, accuracy_tips, budget_scale, share_y
 from m1flow.policies import SINGLE, VOTE
 from m1flow.statistics import MACRO
 
@@ -49,7 +49,7 @@ def policies(table: pd.DataFrame) -> Figure:
         )
         base = alt.Chart(part)
         whiskers = base.mark_rule(opacity=0.35).encode(x=x, y=share_y("ci_low"), y2="ci_high:Q", color=colour)
-        tips = ["way:N", "samples:Q", "budget:Q", "extensions:Q", *ACCURACY_TIPS]
+        tips = ["way:N", "samples:Q", "budget:Q", "extensions:Q", *accuracy_tips()]
         tips.append(alt.Tooltip("thinking_tokens:Q", format=",.0f", title="thinking tokens"))
         points = base.mark_point(filled=True, size=30, opacity=1).encode(x=x, y=share_y(), color=colour, tooltip=tips)
         return alt.layer(whiskers, lines, points)

@@ -10,6 +10,11 @@ NO_CUE = "none"
 """The cue that says nothing: the end of thinking is held back for one token, and that is all."""
 
 
+def by_cue(cue: str) -> str:
+    """What forced thinking on, as sentences and labels put it."""
+    return "without a cue" if cue == NO_CUE else f"by “{cue}”"
+
+
 @dataclass(frozen=True)
 class Trace:
     """Thinking as token ids.
