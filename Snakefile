@@ -5,10 +5,6 @@ from snakemake.utils import min_version
 
 min_version("9.27")
 
-if "study" not in config:
-
-    configfile: "config/config.yaml"
-
 
 include: "rules/common.smk"
 include: "rules/model_jobs.smk"

@@ -16,9 +16,15 @@ from m1flow.preflight import check_disk, check_times
 from m1flow.presets import shipped_as
 from m1flow.roster import made_how
 from m1flow.script import prefer_this_python
-from m1flow.study import Study, as_flag, lock_path
+from m1flow.study import Study, as_flag, lock_path, names_study
 
 prefer_this_python()
+
+# Files that name no study are laid over the demo.
+if not any(map(names_study, workflow.overwrite_configfiles)):
+
+    configfile: "config/config.yaml"
+
 
 # The study's config files in the order in which they count. Snakemake lists the Snakefile's own, which lies below those
 # that a user names, last.

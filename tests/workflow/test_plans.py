@@ -52,6 +52,12 @@ def test_the_demo_plans_every_stage(demo):
     }
 
 
+def test_a_study_of_another_name_is_the_demo_but_for_what_is_said(project, demo):
+    (project.folder / "seed.yaml").write_text("seed: 3\n")
+    assert project.planned("--config", "study=another") == demo
+    assert project.planned("--configfile", "seed.yaml", "--config", "study=another") == demo
+
+
 @pytest.mark.parametrize("preset", PRESETS, ids=lambda path: path.stem)
 def test_every_preset_plans(project, preset, shared_data):
     arguments = ("--configfile", f"config/presets/{preset.name}", "--config", f"data_folder={shared_data}")

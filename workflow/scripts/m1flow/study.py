@@ -150,9 +150,14 @@ class Study:
 
 def lock_path(files: Iterable[Path | str]) -> str:
     """Where a study's commits on the hub are locked: beside the config file that names it, m1.lock.json for m1.yaml."""
-    named = [Path(file) for file in files if holds(yaml.safe_load(Path(file).read_text(encoding="utf-8")), ["study"])]
+    named = [Path(file) for file in files if names_study(file)]
     lock = (named[-1] if named else Path("study")).with_suffix(".lock.json")
     return str(lock.relative_to(Path.cwd()) if lock.is_relative_to(Path.cwd()) else lock)
+
+
+def names_study(file: Path | str) -> bool:
+    """Whether a config file says which study it is: others are laid over one."""
+    return holds(yaml.safe_load(Path(file).read_text(encoding="utf-8")), ["study"])
 
 
 def _mapping(path: Path, cure: str) -> dict:
