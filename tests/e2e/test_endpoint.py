@@ -149,7 +149,7 @@ def test_two_processes_at_once_keep_one_cap_and_one_ledger(server, direct, tmp_p
 def test_a_server_that_dies_stops_the_run_and_keeps_what_it_said(server, direct, tmp_path):
     handed = {}
     with FaultProxy(server) as proxy, Ledger(tmp_path / "ledger.jsonl") as ledger:
-        spec = SPEC | {"url": proxy.url, "question_seconds": 2}
+        spec = SPEC | {"url": proxy.url, "question_seconds": 20}  # longer than a busy server stalls
         turns = EndpointChat("local", spec, ledger=ledger, purpose="test", thinks=False).turns(
             questions(0, 1000), TOKENS
         )
