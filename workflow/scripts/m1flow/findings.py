@@ -118,7 +118,7 @@ def _on_budget(rows: pd.DataFrame, lead: Model, models: list[Model], cue: str) -
 
 def _on_data(rows: pd.DataFrame, lead: Model, models: list[Model], cue: str) -> Comparison | None:
     series = [model for model in data_series(models) if (rows["model"] == model.name).any()]
-    if not series or series[0].traces == series[-1].traces:
+    if len(series) < 2:
         return None
     few, many = series[0], series[-1]
     budget = shared_budget(rows, [few.name, many.name])

@@ -9,7 +9,7 @@ from snakemake.utils import update_config
 
 from m1flow.config_files import from_here
 from m1flow.errors import M1FlowError
-from m1flow.study import Study
+from m1flow.study import Study, names_study
 
 DEFAULT_STUDY = "config/config.yaml"
 
@@ -21,7 +21,7 @@ def read_study(files: list[Path]) -> Study:
         M1FlowError: a file that holds no settings, or settings that make no study.
     """
     contents = [_read(path) for path in files]
-    if not any("study" in content for content in contents):
+    if not any(map(names_study, files)):
         files = [Path(DEFAULT_STUDY), *files]
         contents = [_read(files[0]), *contents]
     config: dict = {}
