@@ -38,6 +38,7 @@ help:  ## this list
 env: $(STAMP)  ## make the environment in .venv
 
 run: $(STAMP)  ## run a study (the demo, or CONFIG=...) and name its report
+	@python workflow/scripts/check_config.py --configfile $(CONFIG)
 	@snakemake --cores $(CORES) --configfile $(CONFIG)
 	@echo; echo "Report: $(REPORT)"
 
@@ -55,12 +56,14 @@ lint: $(STAMP)  ## style of Python and Snakemake code
 	@ruff check .
 	@ruff format --check .
 	@snakefmt --check Snakefile workflow/Snakefile rules
+	@mypy
 	@snakemake --lint
 
 .PHONY: docs
-docs: $(STAMP)  ## write docs/config.md from the schema and docs/workflow.md from the rules
+docs: $(STAMP)  ## write docs/config.md and config/schema.json from the settings, docs/workflow.md from the rules, docs/tables.md
 	@python docs/write_config.py
 	@python docs/write_workflow.py
+	@python docs/write_tables.py
 
 .PHONY: slurm-check
 slurm-check: $(STAMP)  ## look whether a SLURM cluster will run a study (CONFIG=...); docs/cluster.md
@@ -79,7 +82,7 @@ audit: $(STAMP)  ## look for known vulnerabilities in the pinned packages (SERVI
 	@python envs/audit.py --service $(SERVICE)
 
 clean:  ## remove the environment and the tools' caches; results stay
-	rm -rf .venv .audit .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .audit .pytest_cache .ruff_cache .mypy_cache .hypothesis
 	find workflow tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(STAMP):

@@ -1,9 +1,17 @@
 """m1flow: test-time scaling for medical reasoning, from questions to report. A table of contents."""
 
+from os import PathLike
+
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
 
 min_version("9.27")
+
+if not isinstance(workflow.current_basedir, PathLike):
+    raise WorkflowError(
+        "Snakefile: jobs call the scripts beside it, which Snakemake doesn't fetch with it; clone the project, and name"
+        " the Snakefile of the clone (docs/elsewhere.md)"
+    )
 
 
 include: "rules/common.smk"
@@ -32,6 +40,7 @@ include: "rules/students.smk"
 include: "rules/sweeps.smk"
 include: "rules/leaks.smk"
 include: "rules/judging.smk"
+include: "rules/tables.smk"
 include: "rules/report.smk"
 
 
@@ -72,7 +81,7 @@ rule all:
         "<results>/report/index.html",
         "<results>/tables/paper",
     message:
-        "the study's report: results/{STUDY.name}/report/index.html"
+        f"the study's report: {RESULTS}/report/index.html"
 
 
 rule pool:

@@ -1,19 +1,27 @@
-"""Write config.md, the reference of a study's keys, from config/schema.yaml: `make docs`.
+"""Write a study's JSON schema, for editors, and config.md, the reference of its keys, from the models of its sections.
 
-Every mapping with fixed keys becomes a section with a table. One that may stand in several places is shown at the first
-of them, and the others link to it.
+`make docs` runs it. Every mapping with fixed keys becomes a section with a table. One that may stand in several places
+is shown at the first of them, and the others link to it.
 """
 
 from __future__ import annotations
 
+import copy
 import json
 import re
+import sys
 from pathlib import Path
+from typing import Any
 
-import yaml
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import core_schema
 
 ROOT = Path(__file__).parents[1]
-SCHEMA, PAGE = ROOT / "config" / "schema.yaml", ROOT / "docs" / "config.md"
+sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
+
+from m1flow.study.settings.study_file import StudyFile  # noqa: E402
+
+SCHEMA, PAGE = ROOT / "config" / "schema.json", ROOT / "docs" / "config.md"
 LONGEST_DEFAULT = 60
 NAME = "<name>"
 INTRODUCTION = """\
@@ -23,8 +31,9 @@ A study is one YAML file, or several laid over each other: mappings merge, lists
 key away. Unknown keys and wrong values stop before any work, with one line that says where. The default study,
 [config/config.yaml](../config/config.yaml), shows most of these keys in use; presets and overlays are in `config/`.
 
-`<name>` stands for a name of your own: letters, digits, `_`, `-` and `.`. This page is written from
-[config/schema.yaml](../config/schema.yaml) by `make docs`.
+`<name>` stands for a name of your own: letters, digits, `_`, `-` and `.`. `make docs` writes this page and
+[config/schema.json](../config/schema.json), with which editors complete and check a study that begins with
+`# yaml-language-server: $schema=schema.json`.
 """
 WORDS = {
     "integer": ("whole number", "whole numbers"),
@@ -33,11 +42,75 @@ WORDS = {
     "boolean": ("true or false", "truth values"),
     "object": ("mapping", "mappings"),
     "array": ("list", "lists"),
-    "null": ("null", "nulls"),
 }
 
 
-def page(schema: dict) -> str:
+class _Schema(GenerateJsonSchema):
+    """pydantic's schema without what says nothing here: titles made of names, and null for an absent key."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        """No: a title says what a text must be."""
+        return False
+
+    def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
+        """What may stand there; null stands for an absent key anywhere, and `for_editors` says so."""
+        return self.generate_inner(schema["schema"])
+
+    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
+        """Without a default where that is an absent key."""
+        if schema.get("default", ...) is None:
+            return self.generate_inner(schema["schema"])
+        return super().default_schema(schema)
+
+    def dict_schema(self, schema: core_schema.DictSchema) -> JsonSchemaValue:
+        """Names that don't match their pattern are wrong, not free."""
+        written = super().dict_schema(schema)
+        if patterns := written.pop("patternProperties", None):
+            [(pattern, entry)] = patterns.items()
+            written |= {"additionalProperties": entry, "propertyNames": {"pattern": pattern}}
+        return written
+
+
+def study_schema() -> dict[str, Any]:
+    """The JSON schema of a study, as the reference reads it."""
+    return StudyFile.model_json_schema(schema_generator=_Schema)
+
+
+def for_editors(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema with null wherever a key may be absent, and with a model's own sweep, which needs no key."""
+    schema = copy.deepcopy(schema)
+    sections = schema["$defs"]
+    for name in ("StudySweep", "ExtensionSettings", "PermutationSettings"):
+        sections[f"{name}OfModel"] = _laid_over(sections[name], "OfModel")
+    del sections["StudySweepOfModel"]["properties"]["shards"]
+    sections["ModelSettings"]["properties"]["sweep"]["$ref"] += "OfModel"
+    for section in (schema, *sections.values()):
+        for key, node in section["properties"].items():
+            if key not in section.get("required", ()):
+                section["properties"][key] = _or_null(node)
+            if isinstance(entry := node.get("additionalProperties"), dict):
+                node["additionalProperties"] = _or_null(entry)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "an m1flow study"}
+
+
+def _laid_over(section: dict[str, Any], suffix: str) -> dict[str, Any]:
+    """A section of which only some keys are given; what it refers to has the suffix."""
+    section = copy.deepcopy(section)
+    section.pop("required", None)
+    for node in section["properties"].values():
+        if "$ref" in node:
+            node["$ref"] += suffix
+    return section
+
+
+def _or_null(node: dict[str, Any]) -> dict[str, Any]:
+    apart = {key: node[key] for key in ("description", "default") if key in node}
+    inner = {key: value for key, value in node.items() if key not in apart}
+    choices = inner["anyOf"] if inner.keys() == {"anyOf"} else [inner]
+    return {"anyOf": [*choices, {"type": "null"}], **apart}
+
+
+def page(schema: dict[str, Any]) -> str:
     """The whole page, as Markdown."""
     return Reference(schema).page()
 
@@ -52,7 +125,7 @@ class Reference:
 
     def __init__(self, schema: dict):
         self._definitions = schema["$defs"]
-        self._top = self._resolve(schema)
+        self._top = schema
         self._places: dict[int, list[str]] = {}  # of a mapping's properties, by identity
 
     def page(self) -> str:
@@ -111,10 +184,6 @@ class Reference:
                 title = self._title(entry, f"{path}.{NAME}")
                 return f"by name: [`{title}`](#{anchor(title)})"
             return f"mapping to {_types(entry)}"
-        if "enum" in node:
-            return ", ".join(f"`{_literal(choice)}`" for choice in node["enum"])
-        if "pattern" in node and "title" in node:
-            return node["title"]
         return _types(node)
 
     def _title(self, node: dict, path: str) -> str:
@@ -131,19 +200,23 @@ class Reference:
 
 
 def _types(node: dict) -> str:
-    given = node.get("type", "string")
-    said = [
-        _list(node) if kind == "array" else WORDS[kind][0] for kind in ([given] if isinstance(given, str) else given)
-    ]
-    said[0] += _limits(node)
-    return " or ".join(said)
+    """What a value may be, in a few words."""
+    if "anyOf" in node:
+        return " or ".join(map(_types, node["anyOf"]))
+    if "enum" in node or "const" in node:
+        return ", ".join(f"`{_literal(choice)}`" for choice in node.get("enum", [node.get("const")]))
+    if "pattern" in node and "title" in node:
+        return node["title"]
+    if node["type"] == "array":
+        return _list(node)
+    return WORDS[node["type"]][0] + _limits(node)
 
 
 def _list(node: dict) -> str:
     items = node.get("items", {})
     if "enum" in items:
         return "list of " + ", ".join(f"`{choice}`" for choice in items["enum"])
-    if not isinstance(items.get("type"), str):
+    if "type" not in items:
         return "list"
     length = f"{node['minItems']} " if "maxItems" in node else ""
     return f"list of {length}{WORDS[items['type']][1]}{_limits(items)}"
@@ -162,7 +235,7 @@ def _limits(node: dict) -> str:
 def _default(node: dict, *, required: bool) -> str:
     if required:
         return "**required**"
-    if node.get("default", {}) == {}:
+    if not node.get("default", {}) and node.get("default") not in (False, 0):
         return ""
     text = _literal(node["default"])
     return f"`{text}`" if len(text) <= LONGEST_DEFAULT else f"`{text[:LONGEST_DEFAULT]}`..."
@@ -185,7 +258,7 @@ def _rules(node: dict) -> str:
 
 def _described(node: dict, path: str) -> str:
     if "description" not in node:
-        raise ValueError(f"config/schema.yaml: {path}: no description; say in a few words what the key does")
+        raise ValueError(f"{path}: no description; say in a few words what the key does")
     return node["description"]
 
 
@@ -195,4 +268,5 @@ def _text(description: str) -> str:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(page(yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))), encoding="utf-8")
+    SCHEMA.write_text(json.dumps(for_editors(study_schema()), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    PAGE.write_text(page(study_schema()), encoding="utf-8")

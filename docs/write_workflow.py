@@ -27,7 +27,8 @@ PAGES = {
     "datasets": ["traces"],
     "students": ["training"],
     "sweeps": ["sweep"],
-    "report": ["statistics", "policies", "published"],
+    "tables": ["tables", "statistics", "policies", "published"],
+    "report": ["statistics"],
 }
 INTRODUCTION = """\
 # How a study flows
@@ -53,7 +54,9 @@ def page(rule_graph: str, rules: Path) -> str:
 
 def _picture(rule_graph: str) -> str:
     names = dict(re.findall(r'(\d+)\[label = "(\w+)"', rule_graph))
-    graph = nx.DiGraph((names[a], names[b]) for a, b in re.findall(r"(\d+) -> (\d+)", rule_graph))
+    arrows = ((names[a], names[b]) for a, b in re.findall(r"(\d+) -> (\d+)", rule_graph))
+    # Some tables are made from others, by the same rule.
+    graph = nx.DiGraph((a, b) for a, b in arrows if a != b)
     graph.remove_nodes_from(["all"])
     arrows = sorted(nx.transitive_reduction(graph).edges)
     return "\n".join(["```mermaid", "flowchart TD", *(f"    {a} --> {b}" for a, b in arrows), "```", ""])
@@ -61,7 +64,7 @@ def _picture(rule_graph: str) -> str:
 
 def _stage(name: str, code: str) -> str:
     """What a file's rules take and give, and where more is said; nothing for a file without rules."""
-    rules = re.findall(r'^rule (\w+):\n    """(.+?)"""', code, re.MULTILINE | re.DOTALL)
+    rules = re.findall(r'^(?:rule|checkpoint) (\w+):\n    """(.+?)"""', code, re.MULTILINE | re.DOTALL)
     if not rules:
         return ""
     explained = ", ".join(f"[{page}.md]({page}.md)" for page in PAGES.get(name, [name]))

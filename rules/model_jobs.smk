@@ -1,66 +1,138 @@
-"""What jobs that run a model ask for, and how their answers are kept. No rules."""
+"""What rules share that run a model, and how its answers are kept. No rules."""
 
 import os
 from shlex import quote
 
 # Where models run: vllm has one build for NVIDIA GPUs and another for CPUs.
-MODEL_ENV = "../envs/generate-gpu.yaml" if STUDY.engine["gpus"] else "../envs/generate.yaml"
+MODEL_ENV = "../envs/generate-gpu.yaml" if STUDY.engine.gpus else "../envs/generate.yaml"
 
 
-# Keys in the environment of a run are the jobs' that use them, by `with_key`, and no other's.
-WITHHELD = sorted({"HF_TOKEN", *(e["key_variable"] for e in STUDY.endpoints.values() if "key_variable" in e)})
+# Keys in the environment of a run are the jobs' that use them, by `params.key`, and no other's.
+WITHHELD = sorted({"HF_TOKEN", *(e.key_variable for e in STUDY.endpoints.values() if e.key_variable)})
 shell.prefix(f"set -euo pipefail; export -n {' '.join(WITHHELD)}; ")
 
 
-def with_key(entry):
-    """The beginning of a command that gets the key of an entry's endpoint; nothing where there is none.
+# The flags that follow from `model_folder` and `model_params`; the key goes before the command: {params.key}python ...
+MODEL_FLAGS = (
+    "--model {input.model}"
+    " --formats {params.formats:q}"
+    " --prompts {params.prompts:q}"
+    " {params.serving}"
+    " --seed {params.seed}"
+    " --journal {params.journal}"
+)
 
-    For `params:` in a function that takes ``threads`` as well, as `serving`.
+
+def model_folder(*place):
+    """The model at a place of the study, for `input:`; nothing for an endpoint, recordings and the formulary."""
+
+    def folder(wildcards):
+        weights = settings_at(wildcards, *place).weights
+        return [f"<results>/models/{weights}"] if weights else []
+
+    return folder
+
+
+def model_resources(*place, minutes):
+    """What a job asks for that runs the model at a place of the study, for `resources:`.
+
+    Args:
+        place: as of `settings_at`.
+        minutes: what each attempt has more, as `minutes_for` has it.
     """
-    variable = STUDY.endpoints[entry["endpoint"]].get("key_variable") if "endpoint" in entry else None
+
+    def entry(wildcards):
+        return settings_at(wildcards, *place)
+
+    return {
+        "mem_mb": lambda wildcards, attempt: memory_for(entry(wildcards)) * attempt,
+        "runtime": lambda wildcards, attempt: minutes_for(entry(wildcards), minutes, attempt),
+        "gpus": lambda wildcards: gpus_for(entry(wildcards)),
+        "gres": lambda wildcards: gres_for(entry(wildcards)),
+    }
+
+
+def model_params(*place, purpose, journal):
+    """What decides how the model at a place of the study answers, and where its answers are kept, for `params:`.
+
+    A function that takes ``threads`` as well is one that Snakemake doesn't compare with the last run's: faster limits,
+    another address or another batch size are no reason to train all students anew. ``identity`` has what of them is one.
+
+    Args:
+        place: as of `settings_at`.
+        purpose: the prompt that it is asked with.
+        journal: the journal's name, with wildcards; all models behind an endpoint share the endpoint's, as they do its bill.
+    """
+
+    def entry(wildcards):
+        return settings_at(wildcards, *place)
+
+    return {
+        "formats": lambda wildcards: format_named(entry(wildcards).format),
+        "prompts": prompts_for(purpose),
+        "seed": STUDY.seed,
+        "identity": lambda wildcards: identity_of(entry(wildcards)),
+        "endpoint": lambda wildcards, threads: endpoint_of(entry(wildcards)) or "",
+        "key": lambda wildcards, threads: key_export(entry(wildcards)),
+        "serving": lambda wildcards, threads: serving_flags(entry(wildcards)),
+        "journal": lambda wildcards: journal_of(entry(wildcards), *keys_at(wildcards, [journal])),
+    }
+
+
+def endpoint_of(entry):
+    """The name of the endpoint that an entry asks; None for models in this process, among them all that are swept."""
+    return getattr(entry, "endpoint", None)
+
+
+def key_export(entry):
+    """The beginning of a command that gets the key of an entry's endpoint; nothing where there is none."""
+    variable = STUDY.endpoints[endpoint_of(entry)].key_variable if endpoint_of(entry) else None
     return f"export {variable}; " if variable else ""
 
 
-def model_of(entry):
-    """The model folder of an entry that names weights; nothing for an endpoint, recordings and the formulary."""
-    return [f"<results>/models/{entry['weights']}"] if "weights" in entry else []
+# Which engine a job takes can depend on what is installed where it runs, which isn't known here: all candidates count.
+ENGINE_FILES = [ENGINES.file(name) for name in STUDY.engine.candidates]
 
 
-def journal_of(entry, place):
+def code_to_ask(script, *place):
+    """The code of a script that asks the model at a place of the study: with an endpoint's client, an engine, or neither."""
+
+    def files(wildcards):
+        entry = settings_at(wildcards, *place)
+        if endpoint_of(entry):
+            return code(script, CHATS.file("endpoint"))
+        return code(script, CHATS.file("local"), *ENGINE_FILES) if entry.weights else code(script)
+
+    return files
+
+
+def journal_of(entry, name):
     """Where an entry's answers are kept: with its endpoint's, whose bills are one, else in a journal of its own."""
-    return f"{RESULTS}/journals/" + (
-        f"endpoints/{entry['endpoint']}.jsonl" if "endpoint" in entry else f"{place}.jsonl"
+    return f"{RESULTS}/journals/" + (f"endpoints/{endpoint_of(entry)}.jsonl" if endpoint_of(entry) else f"{name}.jsonl")
+
+
+def serving_flags(entry):
+    """How an entry's model is run or reached, as flags: engine settings, and the endpoint's."""
+    endpoint = endpoint_of(entry)
+    reached = (
+        f" --endpoint {quote(as_flag({'name': endpoint, **STUDY.endpoints[endpoint].dump()}))}" if endpoint else ""
     )
-
-
-def serving(entry):
-    """How an entry's model is run or reached, as flags: engine settings, and the endpoint's.
-
-    For `params:` in a function that takes ``threads`` as well: Snakemake then doesn't count it as a change. Faster
-    limits, another address or another batch size are no reason to train all students anew.
-    """
-    endpoint = entry.get("endpoint")
-    reached = f" --endpoint {quote(as_flag({'name': endpoint, **STUDY.endpoints[endpoint]}))}" if endpoint else ""
     return f"--engine {quote(STUDY.flag('engine'))}{reached}"
 
 
-def said_by(entry):
-    """What of an entry's serving decides what is said, and so is a reason to ask again."""
-    said = {"dtype": STUDY.engine["dtype"]}
-    if "endpoint" in entry:
-        endpoint = STUDY.endpoints[entry["endpoint"]]
-        said = {key: endpoint[key] for key in ("model", "revision", "extra_body", "omit") if key in endpoint}
-    return as_flag(said)
+def identity_of(entry):
+    """What of an entry's serving decides its answers, and so is a reason to ask again."""
+    identity = {"dtype": STUDY.engine.dtype}
+    if endpoint_of(entry):
+        endpoint = STUDY.endpoints[endpoint_of(entry)].dump()
+        identity = {key: endpoint[key] for key in ("model", "revision", "extra_body", "omit") if key in endpoint}
+    return as_flag(identity)
 
 
 def missing_key(jobs):
     """What is wrong where one of these jobs asks an endpoint and the key isn't there; found before hours of other work."""
-    asking = {"attempt": STUDY.solvers, "teach": STUDY.teachers, "assign_domains": {"": STUDY.domains}}
-    asking["judge_answers"] = {"": STUDY.judge}
-    for job in jobs:
-        name = "".join(job.wildcards_dict.values())
-        endpoint = asking.get(job.rule.name, {}).get(name, {}).get("endpoint")
-        variable = STUDY.endpoints[endpoint].get("key_variable") if endpoint else None
+    for endpoint in filter(None, (job.params.get("endpoint") for job in jobs)):
+        variable = STUDY.endpoints[endpoint].key_variable
         if variable and not os.environ.get(variable):
             return f"endpoints.{endpoint}.key_variable: the environment has no {variable}; export it, then rerun"
     return None
@@ -68,7 +140,7 @@ def missing_key(jobs):
 
 def gpus_for(entry):
     """The GPUs that a job needs to run an entry's model: none for endpoints, recordings and the formulary."""
-    return STUDY.engine["gpus"] if "weights" in entry else 0
+    return STUDY.engine.gpus if entry.weights else 0
 
 
 def gres_for(entry):
@@ -86,11 +158,5 @@ def minutes_for(entry, first, attempt):
 
     Each attempt has ``first`` more, but not past a day, which most clusters allow: it goes on from the journal.
     """
-    asks_model = "weights" in entry or "endpoint" in entry
+    asks_model = entry.weights or endpoint_of(entry)
     return min(first * attempt, 1440) if asks_model else 60 * attempt
-
-
-def asked_as(wildcards):
-    """What of a model's entry decides its rows, besides its sweep."""
-    entry = STUDY.models[wildcards.model]
-    return as_flag({key: value for key, value in entry.items() if key not in ("sweep", "published")})

@@ -1,16 +1,17 @@
 """One pool of questions, without duplicates and without copies of benchmark questions."""
 
 # Benchmarks whose questions leave the pool; in the order in which the study has them, so that another order changes nothing.
-AGAINST = [benchmark for benchmark in STUDY.benchmarks if benchmark in STUDY.pool["against"]]
+AGAINST = [benchmark for benchmark in STUDY.benchmarks if benchmark in STUDY.pool.against]
 # The others: their questions may be in the pool, and are looked for there (leaks.smk).
 LEAKABLE = [benchmark for benchmark in STUDY.benchmarks if benchmark not in AGAINST and STUDY.sources]
 # How copies are told; which benchmarks are meant, inputs say.
-POOL_SPEC = {key: value for key, value in STUDY.pool.items() if key != "against"}
+POOL_SPEC = {key: value for key, value in STUDY.pool.dump().items() if key != "against"}
 
 
 rule build_pool:
     """Takes all sources and the benchmarks in `pool.against`; gives questions kept, removed and why, counts, recall."""
     input:
+        script=shipped("workflow/scripts/build_pool.py"),
         code=code("build_pool.py"),
         sources=expand("<results>/questions/{source}.parquet", source=STUDY.sources),
         benchmarks=expand("<results>/benchmarks/{benchmark}.parquet", benchmark=AGAINST),
@@ -26,15 +27,15 @@ rule build_pool:
         "../envs/data.yaml"
     threads: 2
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=lambda wildcards, attempt: 60 * attempt,
+        mem_mb=growing(4000),
+        runtime=growing(60),
     params:
-        spec=lambda wildcards: as_flag(POOL_SPEC),
-        origins=lambda wildcards: origins_of(AGAINST),
+        spec=verbatim(as_flag(POOL_SPEC)),
+        origins=verbatim(origins_of(AGAINST)),
     message:
         "deduplicate and decontaminate the pool"
     shell:
-        "python workflow/scripts/build_pool.py"
+        "python {input.script:q}"
         " --sources {input.sources}"
         " --benchmarks {input.benchmarks}"
         " --spec {params.spec:q}"

@@ -4,10 +4,11 @@
 rule collect_source:
     """Takes a source's rows; gives its normalised questions, and counts what was dropped and why."""
     input:
-        code=code("collect_questions.py"),
-        files=lambda wildcards: STUDY.sources[wildcards.source]["path"],
-        recordings=lambda wildcards: recordings(STUDY.sources[wildcards.source]),
-        ids=lambda wildcards: STUDY.sources[wildcards.source]["ids"] + STUDY.sources[wildcards.source]["without_ids"],
+        script=shipped("workflow/scripts/collect_questions.py"),
+        code=code_to_collect("sources", "{source}"),
+        files=value("sources", "{source}", "path"),
+        recordings=recordings_of("sources", "{source}"),
+        ids=id_lists("sources", "{source}"),
     output:
         questions="<results>/questions/{source}.parquet",
         counts="<results>/questions/{source}.report.json",
@@ -18,16 +19,16 @@ rule collect_source:
     conda:
         "../envs/data.yaml"
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=lambda wildcards, attempt: 30 * attempt,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
-        spec=lambda wildcards: STUDY.flag("sources", wildcards.source),
+        spec=setting("sources", "{source}"),
         formulary=setting("formulary"),
         seed=STUDY.seed,
     message:
         "collect the source {wildcards.source}"
     shell:
-        "python workflow/scripts/collect_questions.py"
+        "python {input.script:q}"
         " --name {wildcards.source}"
         " --spec {params.spec:q}"
         " --formulary {params.formulary:q}"
@@ -41,11 +42,11 @@ rule collect_source:
 rule collect_benchmark:
     """Takes a benchmark's rows; gives its normalised questions, and counts what was dropped and why."""
     input:
-        code=code("collect_questions.py"),
-        files=lambda wildcards: STUDY.benchmarks[wildcards.benchmark]["path"],
-        recordings=lambda wildcards: recordings(STUDY.benchmarks[wildcards.benchmark]),
-        ids=lambda wildcards: STUDY.benchmarks[wildcards.benchmark]["ids"]
-        + STUDY.benchmarks[wildcards.benchmark]["without_ids"],
+        script=shipped("workflow/scripts/collect_questions.py"),
+        code=code_to_collect("benchmarks", "{benchmark}"),
+        files=value("benchmarks", "{benchmark}", "path"),
+        recordings=recordings_of("benchmarks", "{benchmark}"),
+        ids=id_lists("benchmarks", "{benchmark}"),
     output:
         questions="<results>/benchmarks/{benchmark}.parquet",
         counts="<results>/benchmarks/{benchmark}.report.json",
@@ -56,16 +57,16 @@ rule collect_benchmark:
     conda:
         "../envs/data.yaml"
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=lambda wildcards, attempt: 30 * attempt,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
-        spec=lambda wildcards: STUDY.flag("benchmarks", wildcards.benchmark),
+        spec=setting("benchmarks", "{benchmark}"),
         formulary=setting("formulary"),
         seed=STUDY.seed,
     message:
         "collect the benchmark {wildcards.benchmark}"
     shell:
-        "python workflow/scripts/collect_questions.py"
+        "python {input.script:q}"
         " --name {wildcards.benchmark}"
         " --spec {params.spec:q}"
         " --formulary {params.formulary:q}"

@@ -1,48 +1,78 @@
 """What students' jobs ask for, and what decides what they learn. No rules."""
 
-ON_SEVERAL_NODES = [name for name, student in STUDY.students.items() if student["resources"]["nodes"] > 1]
+ON_SEVERAL_NODES = [name for name, student in STUDY.students.items() if student.resources.nodes > 1]
 ON_ONE_NODE = [name for name in STUDY.students if name not in ON_SEVERAL_NODES]
-PUSHED = [name for name, student in STUDY.students.items() if "push_to_hub" in student]
+PUSHED = [name for name, student in STUDY.students.items() if student.push_to_hub]
 
 
-def asks(key):
-    """What a student's job asks for, for `resources:`, which unlike `params:` make nothing run again."""
-    return lambda wildcards: int(STUDY.students[wildcards.student]["resources"][key])
+def rows_learnt(name):
+    """The fingerprint of the rows that a model of the study was trained on, where it is a student; else nothing.
+
+    An input of what trains students and of what asks them. A checkpoint's output, it has Snakemake decide anew whether
+    they must run once the rows are known.
+    """
+    if name not in STUDY.students:
+        return []
+    return checkpoints.select_dataset.get(dataset=STUDY.students[name].dataset).output.rows
 
 
-def memory_of(wildcards, attempt):
+def code_to_fine_tune(wildcards):
+    """The code that trains a student: with its method, and no other."""
+    return code("fine_tune.py", METHODS.file(STUDY.students[wildcards.student].method))
+
+
+def rows_of_student(wildcards):
+    """The fingerprint of the rows that a student learns."""
+    return rows_learnt(wildcards.student)
+
+
+def rows_of_model(wildcards):
+    """The fingerprint of the rows that an evaluated model's weights were trained on."""
+    return rows_learnt(STUDY.models[wildcards.model].weights)
+
+
+def student_dataset(wildcards):
+    """The dataset that a student learns. Its rows count, by `rows_of_student`, and not its date."""
+    return ancient(f"<results>/datasets/{STUDY.students[wildcards.student].dataset}.parquet")
+
+
+def student_resource(key):
+    """What a student's job asks for, for `resources:`, which unlike `params:` make nothing run again; a flag as 0 or 1."""
+    return lambda wildcards: int(settings_at(wildcards, "students", "{student}", "resources", key))
+
+
+def student_memory(wildcards, attempt):
     """The memory that a student's job asks for; on the CPU, where little was enough to try, more with each attempt.
 
     A job on GPUs that comes back has mostly met its time limit, and a node has no twice as much.
     """
-    asked = STUDY.students[wildcards.student]["resources"]
-    return asked["mem_mb"] if asked["gpus"] else attempt * asked["mem_mb"]
+    resources = STUDY.students[wildcards.student].resources
+    return resources.mem_mb if resources.gpus else attempt * resources.mem_mb
 
 
-def gpus_of(wildcards):
+def student_gres(wildcards):
     """The GPUs that a student's job asks for, as SLURM takes them: none for a job on the CPU."""
-    gpus = STUDY.students[wildcards.student]["resources"]["gpus"]
+    gpus = STUDY.students[wildcards.student].resources.gpus
     return f"gpu:{gpus}" if gpus else ""
 
 
-def base_name_of(wildcards):
+def student_base_name(wildcards):
     """What a student's base is called: its name on the hub, else in the study."""
-    base = STUDY.students[wildcards.student]["base"]
-    return STUDY.bases[base].get("hub", base)
+    base = STUDY.students[wildcards.student].base
+    return STUDY.bases[base].hub or base
 
 
-def recipe_of(wildcards):
-    """All of a student's settings that decide what is learnt."""
-    apart = ("resources", "push_to_hub", "seed")
-    return as_flag({key: value for key, value in STUDY.students[wildcards.student].items() if key not in apart})
+def student_format(wildcards):
+    """The format of a student's training examples, as a flag's value."""
+    return STUDY.flag("formats", STUDY.students[wildcards.student].format)
 
 
-ASKED = {
-    "mem_mb": memory_of,
-    "gres": gpus_of,
-    "report_to": lambda wildcards: STUDY.students[wildcards.student]["resources"]["report_to"],
+STUDENT_RESOURCES = {
+    "mem_mb": student_memory,
+    "gres": student_gres,
+    "report_to": value("students", "{student}", "resources", "report_to"),
 } | {
-    key: asks(key)
+    key: student_resource(key)
     for key in (
         *("runtime", "gpus", "nodes", "processes"),
         *("device_tokens", "gradient_checkpointing", "checkpoint_minutes"),

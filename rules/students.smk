@@ -7,9 +7,11 @@ include: "student_jobs.smk"
 rule fine_tune:
     """Takes a base and a dataset; gives the fine-tuned model, merged, with its loss curve and card."""
     input:
-        code=code("fine_tune.py"),
-        base=lambda wildcards: f"<results>/models/{STUDY.students[wildcards.student]['base']}",
-        dataset=lambda wildcards: f"<results>/datasets/{STUDY.students[wildcards.student]['dataset']}.parquet",
+        script=shipped("workflow/scripts/fine_tune.py"),
+        code=code_to_fine_tune,
+        base=path_with("<results>/models/{base}", "students", "{student}"),
+        rows=rows_of_student,
+        dataset=student_dataset,
     output:
         directory("<results>/models/{student}"),
     log:
@@ -20,20 +22,20 @@ rule fine_tune:
         student=any_of(ON_ONE_NODE),
     conda:
         "../envs/train.yaml"
-    threads: asks("threads")
+    threads: student_resource("threads")
     resources:
-        **ASKED,
+        **STUDENT_RESOURCES,
     params:
-        spec=recipe_of,
-        format=lambda wildcards: STUDY.flag("formats", STUDY.students[wildcards.student]["format"]),
-        base_name=base_name_of,
-        seed=lambda wildcards: STUDY.students[wildcards.student]["seed"],
+        spec=setting("students", "{student}", without=["resources", "push_to_hub", "seed"]),
+        format=student_format,
+        base_name=student_base_name,
+        seed=value("students", "{student}", "seed"),
         checkpoints=f"{RESULTS}/checkpoints/{{student}}",
         reports=f"{RESULTS}/logs/tensorboard/{{student}}",
     message:
         "fine-tune the student {wildcards.student}"
     shell:
-        "exec python workflow/scripts/fine_tune.py"
+        "exec python {input.script:q}"
         " --name {wildcards.student}"
         " --base {input.base}"
         " --base-name {params.base_name:q}"
@@ -60,16 +62,18 @@ use rule fine_tune as fine_tune_on_nodes with:
     wildcard_constraints:
         student=any_of(ON_SEVERAL_NODES),
     resources:
-        **ASKED,
+        **STUDENT_RESOURCES,
         mpi="srun",
-        tasks=asks("nodes"),
+        tasks=student_resource("nodes"),
         tasks_per_gpu=0,
 
 
 rule push_student:
     """Takes a student; publishes it on the hub, privately, and says which commit it became. Only for the target pushes."""
     input:
+        script=shipped("workflow/scripts/push_student.py"),
         code=code("push_student.py"),
+        rows=rows_of_student,
         model="<results>/models/{student}",
     output:
         "<results>/pushed/{student}.json",
@@ -82,14 +86,14 @@ rule push_student:
     conda:
         "../envs/train.yaml"
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=lambda wildcards, attempt: 240 * attempt,
+        mem_mb=growing(2000),
+        runtime=growing(240),
     params:
-        to=lambda wildcards: STUDY.students[wildcards.student]["push_to_hub"],
+        to=value("students", "{student}", "push_to_hub"),
     message:
         "push the student {wildcards.student} to the hub"
     shell:
-        "export HF_TOKEN; python workflow/scripts/push_student.py"
+        "export HF_TOKEN; python {input.script:q}"
         " --model {input.model}"
         " --to {params.to:q}"
         " --out {output}"

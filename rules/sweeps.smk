@@ -2,14 +2,16 @@
 
 
 scattergather:
-    shards=STUDY.sweep["shards"],
+    shards=STUDY.sweep.shards,
 
 
 rule generate:
     """Takes a model and all benchmarks; gives its answers to a shard of the questions in every cell, not yet judged."""
     input:
-        code=code("generate.py"),
-        model=lambda wildcards: f"<results>/models/{STUDY.models[wildcards.model]['weights']}",
+        script=shipped("workflow/scripts/generate.py"),
+        code=code("generate.py", *ENGINE_FILES),
+        model=model_folder("models", "{model}"),
+        rows=rows_of_model,
         benchmarks=expand("<results>/benchmarks/{benchmark}.parquet", benchmark=STUDY.benchmarks),
     output:
         generations=expand(
@@ -23,36 +25,23 @@ rule generate:
         "<logs>/generate/{model}/{scatteritem}.tsv"
     conda:
         MODEL_ENV
-    threads: STUDY.engine["threads"]
+    threads: STUDY.engine.threads
     resources:
-        mem_mb=lambda wildcards, attempt: attempt * memory_for(STUDY.models[wildcards.model]),
-        runtime=1440,
-        gpus=STUDY.engine["gpus"],
-        gres=lambda wildcards: gres_for(STUDY.models[wildcards.model]),
+        **model_resources("models", "{model}", minutes=1440),
     params:
-        spec=asked_as,
-        sweep=lambda wildcards: STUDY.flag("sweeps", wildcards.model),
-        formats=lambda wildcards: format_of(STUDY.models[wildcards.model]),
-        prompts=prompts_to("evaluate"),
-        said_by=lambda wildcards: said_by({}),
-        serving=lambda wildcards, threads: serving({}),
-        seed=STUDY.seed,
-        journal=f"{RESULTS}/journals/sweeps/{{model}}.jsonl",
+        **model_params("models", "{model}", purpose="evaluate", journal="sweeps/{model}"),
+        spec=setting("models", "{model}", without=["sweep", "published"]),
+        sweep=setting("sweeps", "{model}"),
     message:
         "sweep the model {wildcards.model} over budgets and extensions, shard {wildcards.scatteritem}"
     shell:
-        "python workflow/scripts/generate.py"
+        "python {input.script:q}"
         " --name {wildcards.model}"
         " --spec {params.spec:q}"
-        " --model {input.model}"
         " --questions {input.benchmarks}"
         " --sweep {params.sweep:q}"
-        " --formats {params.formats:q}"
-        " --prompts {params.prompts:q}"
-        " {params.serving}"
-        " --seed {params.seed}"
+        f" {MODEL_FLAGS}"
         " --shard {wildcards.scatteritem}"
-        " --journal {params.journal}"
         " --out {output.generations}"
         " --counts {output.counts}"
         " > {log} 2>&1"
@@ -61,7 +50,8 @@ rule generate:
 rule score:
     """Takes all shards of a model's answers and the questions; gives what each answer says and whether it is right."""
     input:
-        code=code("score.py"),
+        script=shipped("workflow/scripts/score.py"),
+        code=code("score.py", SCORERS.file(STUDY.scorer)),
         generations=[
             path
             for benchmark in STUDY.benchmarks
@@ -79,14 +69,14 @@ rule score:
     conda:
         "../envs/data.yaml"
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=lambda wildcards, attempt: 60 * attempt,
+        mem_mb=growing(2000),
+        runtime=growing(60),
     params:
         scorer=STUDY.scorer,
     message:
         "score the model {wildcards.model}"
     shell:
-        "python workflow/scripts/score.py"
+        "python {input.script:q}"
         " --generations {input.generations}"
         " --questions {input.benchmarks}"
         " --scorer {params.scorer}"

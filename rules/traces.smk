@@ -4,11 +4,12 @@
 rule teach:
     """Takes the pool and its difficulty; gives a teacher's verified and refused traces."""
     input:
-        code=code("teach.py"),
+        script=shipped("workflow/scripts/teach.py"),
+        code=code_to_ask("teach.py", "teachers", "{teacher}"),
         pool="<results>/pool.parquet",
         difficulty="<results>/difficulty.parquet",
-        files=lambda wildcards: STUDY.teachers[wildcards.teacher]["path"],
-        model=lambda wildcards: model_of(STUDY.teachers[wildcards.teacher]),
+        files=value("teachers", "{teacher}", "path"),
+        model=model_folder("teachers", "{teacher}"),
     output:
         traces="<results>/traces/{teacher}.parquet",
         counts="<results>/traces/{teacher}.report.json",
@@ -18,37 +19,23 @@ rule teach:
         "<logs>/teach/{teacher}.tsv"
     conda:
         MODEL_ENV
-    threads: STUDY.engine["threads"]
+    threads: STUDY.engine.threads
     resources:
-        mem_mb=lambda wildcards, attempt: memory_for(STUDY.teachers[wildcards.teacher]) * attempt,
-        runtime=lambda wildcards, attempt: minutes_for(STUDY.teachers[wildcards.teacher], 1440, attempt),
-        gpus=lambda wildcards: gpus_for(STUDY.teachers[wildcards.teacher]),
-        gres=lambda wildcards: gres_for(STUDY.teachers[wildcards.teacher]),
+        **model_resources("teachers", "{teacher}", minutes=1440),
     params:
-        spec=lambda wildcards: STUDY.flag("teachers", wildcards.teacher),
+        **model_params("teachers", "{teacher}", purpose="teach", journal="traces/{teacher}"),
+        spec=setting("teachers", "{teacher}"),
         formulary=setting("formulary"),
-        formats=lambda wildcards: format_of(STUDY.teachers[wildcards.teacher]),
-        prompts=prompts_to("teach"),
-        seed=STUDY.seed,
-        said_by=lambda wildcards: said_by(STUDY.teachers[wildcards.teacher]),
-        key=lambda wildcards, threads: with_key(STUDY.teachers[wildcards.teacher]),
-        serving=lambda wildcards, threads: serving(STUDY.teachers[wildcards.teacher]),
-        journal=lambda wildcards: journal_of(STUDY.teachers[wildcards.teacher], f"traces/{wildcards.teacher}"),
     message:
         "write and verify traces with the teacher {wildcards.teacher}"
     shell:
-        "{params.key}python workflow/scripts/teach.py"
+        "{params.key}python {input.script:q}"
         " --name {wildcards.teacher}"
         " --spec {params.spec:q}"
         " --questions {input.pool}"
         " --difficulty {input.difficulty}"
         " --formulary {params.formulary:q}"
-        " --model {input.model}"
-        " --formats {params.formats:q}"
-        " --prompts {params.prompts:q}"
-        " {params.serving}"
-        " --seed {params.seed}"
-        " --journal {params.journal}"
+        f" {MODEL_FLAGS}"
         " --out {output.traces}"
         " --counts {output.counts}"
         " > {log} 2>&1"
@@ -57,6 +44,7 @@ rule teach:
 rule tokenise_traces:
     """Takes a teacher's traces; gives the verified ones as training examples, tokenised once for all datasets."""
     input:
+        script=shipped("workflow/scripts/tokenise_traces.py"),
         code=code("tokenise_traces.py"),
         pool="<results>/pool.parquet",
         traces="<results>/traces/{teacher}.parquet",
@@ -73,15 +61,15 @@ rule tokenise_traces:
     conda:
         "../envs/data.yaml"
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=lambda wildcards, attempt: 120 * attempt,
+        mem_mb=growing(2000),
+        runtime=growing(120),
     params:
-        formats=lambda wildcards: format_of({"format": wildcards.format}),
-        prompts=prompts_to("train"),
+        formats=lambda wildcards: format_named(wildcards.format),
+        prompts=prompts_for("train"),
     message:
         "tokenise the traces of {wildcards.teacher}"
     shell:
-        "python workflow/scripts/tokenise_traces.py"
+        "python {input.script:q}"
         " --questions {input.pool}"
         " --traces {input.traces}"
         " --tokenizer {input.tokenizer}"

@@ -14,8 +14,8 @@ import hypothesis
 import pandas as pd
 import pytest
 
-from m1flow.ledger import Ledger
-from m1flow.storage import CONTRACTS
+from m1flow.endpoints.ledger import Ledger
+from m1flow.files.contracts import CONTRACTS
 
 # How long an example takes depends on what else the machine does.
 hypothesis.settings.register_profile("untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])

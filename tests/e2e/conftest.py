@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from project import Project, small_project
+
+from helpers.project import Project, small_project
 
 
 @pytest.fixture(scope="session")

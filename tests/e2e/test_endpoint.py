@@ -11,15 +11,18 @@ import time
 from pathlib import Path
 
 import pytest
-from fault_proxy import FAULTS, FaultProxy
-from served_model import MODEL, served_model
 
-from m1flow.chat import Asked, JournalledChat
-from m1flow.endpoints import EndpointChat, endpoint_identity
-from m1flow.engines import Sampling
+from helpers.fault_proxy import FAULTS, FaultProxy
+from helpers.served_model import MODEL, served_model
+from m1flow.chat.journalled import JournalledChat
+from m1flow.chat.turns import UserTurn
+from m1flow.endpoints.client import EndpointChat, endpoint_identity
+from m1flow.endpoints.ledger import Ledger
+from m1flow.engines.interface import Sampling
 from m1flow.errors import M1FlowError
-from m1flow.journal import Journal
-from m1flow.ledger import Ledger
+from m1flow.files.journal import Journal
+from m1flow.study.settings.endpoints import EndpointSettings
+from m1flow.study.settings.problems import read
 
 pytestmark = pytest.mark.e2e
 
@@ -29,20 +32,24 @@ PRICE = {"prompt": 1.0, "completion": 10.0}
 SPEC = {"model": MODEL, "requests_in_flight": 64, "question_seconds": 120, "request_seconds": 15}
 ASKER = """
 import json, sys
-from m1flow.chat import Asked, JournalledChat
-from m1flow.endpoints import EndpointChat, endpoint_identity
-from m1flow.journal import Journal
-from m1flow.ledger import Ledger
+from m1flow.chat.journalled import JournalledChat
+from m1flow.chat.turns import UserTurn
+from m1flow.endpoints.client import EndpointChat, endpoint_identity
+from m1flow.files.journal import Journal
+from m1flow.endpoints.ledger import Ledger
 from m1flow.script import run
+from m1flow.study.settings.endpoints import EndpointSettings
+from m1flow.study.settings.problems import read
 
-folder, spec, first, last = sys.argv[1], json.loads(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
+folder, first, last = sys.argv[1], int(sys.argv[3]), int(sys.argv[4])
+spec = read(EndpointSettings, json.loads(sys.argv[2]))
 
 def main():
     with Ledger(f"{folder}/ledger.jsonl") as ledger, Journal(f"{folder}/journal.jsonl") as journal:
         def chat():
             return EndpointChat("local", spec, ledger=ledger, purpose=f"test/{first}", thinks=False)
         with JournalledChat(endpoint_identity(spec), chat, journal, 16) as journalled:
-            journalled.ask((Asked(n, f"Frage {n}: wie groß?") for n in range(first, last)), "asking", last - first)
+            journalled.ask((UserTurn(n, f"Frage {n}: wie groß?") for n in range(first, last)), "asking", last - first)
 
 run(main)
 """
@@ -58,12 +65,14 @@ def server(tmp_path_factory) -> str:
 def direct(server, tmp_path_factory) -> dict[int, str]:
     """What the server says to a thousand questions, with nothing in between."""
     with Ledger(tmp_path_factory.mktemp("direct") / "ledger.jsonl") as ledger:
-        chat = EndpointChat("local", SPEC | {"url": server}, ledger=ledger, purpose="direct", thinks=False)
+        chat = EndpointChat(
+            "local", read(EndpointSettings, SPEC | {"url": server}), ledger=ledger, purpose="direct", thinks=False
+        )
         return {asked.key: turn.answer for asked, turn in chat.turns(questions(0, 1000), TOKENS)}
 
 
 def questions(first: int, last: int, sampling: Sampling = Sampling()):  # noqa: B008 (frozen)
-    return (Asked(n, f"Frage {n}: wie groß?", sampling) for n in range(first, last))
+    return (UserTurn(n, f"Frage {n}: wie groß?", sampling) for n in range(first, last))
 
 
 def start(folder: Path, spec: dict, first: int, last: int) -> subprocess.Popen:
@@ -75,7 +84,7 @@ def start(folder: Path, spec: dict, first: int, last: int) -> subprocess.Popen:
 def journalled(folder: Path, spec: dict, first: int, last: int) -> dict[int, str]:
     """What the journal holds; a question that it lacks raises."""
     with Journal(folder / "journal.jsonl") as journal:
-        chat = JournalledChat(endpoint_identity(spec), None, journal, TOKENS)
+        chat = JournalledChat(endpoint_identity(read(EndpointSettings, spec)), None, journal, TOKENS)
         return {asked.key: chat.turn(asked).answer for asked in questions(first, last)}
 
 
@@ -87,7 +96,7 @@ def sums_of(folder: Path) -> dict:
 def test_a_thousand_questions_with_a_fifth_of_the_responses_spoiled(server, direct, tmp_path):
     with FaultProxy(server, share=0.2, seed=3) as proxy, Ledger(tmp_path / "ledger.jsonl") as ledger:
         spec = SPEC | {"url": proxy.url, "price": PRICE}
-        chat = EndpointChat("local", spec, ledger=ledger, purpose="test", thinks=False)
+        chat = EndpointChat("local", read(EndpointSettings, spec), ledger=ledger, purpose="test", thinks=False)
         turns = list(chat.turns(questions(0, 1000), TOKENS))
         sums = ledger.totals()["all"]
     account = proxy.account
@@ -150,7 +159,7 @@ def test_a_server_that_dies_stops_the_run_and_keeps_what_it_said(server, direct,
     handed = {}
     with FaultProxy(server) as proxy, Ledger(tmp_path / "ledger.jsonl") as ledger:
         spec = SPEC | {"url": proxy.url, "question_seconds": 20}  # longer than a busy server stalls
-        turns = EndpointChat("local", spec, ledger=ledger, purpose="test", thinks=False).turns(
+        turns = EndpointChat("local", read(EndpointSettings, spec), ledger=ledger, purpose="test", thinks=False).turns(
             questions(0, 1000), TOKENS
         )
         for asked, turn in turns:
@@ -169,7 +178,7 @@ def test_streamed_answers_are_the_same(server, direct, tmp_path):
         sums = {}
         for stream in (True, False):
             spec = SPEC | {"url": server, "stream": stream}
-            chat = EndpointChat("local", spec, ledger=ledger, purpose=str(stream), thinks=False)
+            chat = EndpointChat("local", read(EndpointSettings, spec), ledger=ledger, purpose=str(stream), thinks=False)
             turns = dict((asked.key, turn) for asked, turn in chat.turns(questions(0, 100), TOKENS))
             assert {key: turn.answer for key, turn in turns.items()} == {n: direct[n] for n in range(100)}
             sums[stream] = ledger.totals()["purposes"][str(stream)]
@@ -178,7 +187,9 @@ def test_streamed_answers_are_the_same(server, direct, tmp_path):
 
 def test_seeds_decide_what_is_drawn(server, tmp_path):
     with Ledger(tmp_path / "ledger.jsonl") as ledger:
-        chat = EndpointChat("local", SPEC | {"url": server}, ledger=ledger, purpose="test", thinks=False)
+        chat = EndpointChat(
+            "local", read(EndpointSettings, SPEC | {"url": server}), ledger=ledger, purpose="test", thinks=False
+        )
         first, second, other = (
             {asked.key: turn.answer for asked, turn in chat.turns(questions(0, 20, Sampling(1.0, 0.9, seed)), TOKENS)}
             for seed in (1, 1, 2)
@@ -191,10 +202,10 @@ def test_the_server_turns_down_what_is_too_long_and_models_it_does_not_have(serv
 
         def chat(**spec):
             settings = SPEC | {"url": server} | spec
-            return EndpointChat("local", settings, ledger=ledger, purpose="test", thinks=False)
+            return EndpointChat("local", read(EndpointSettings, settings), ledger=ledger, purpose="test", thinks=False)
 
         texts = ["short", "long " * 400, "also short"]
-        turns = chat().turns([Asked(n, text) for n, text in enumerate(texts)], TOKENS)
+        turns = chat().turns([UserTurn(n, text) for n, text in enumerate(texts)], TOKENS)
         assert {asked.key: turn.refused for asked, turn in turns} == {0: False, 1: True, 2: False}
         with pytest.raises(M1FlowError, match=r"endpoints.local.url: .*status 404.*`none` does not exist"):
             list(chat(model="none").turns(questions(0, 9), TOKENS))
@@ -205,9 +216,11 @@ def test_the_server_turns_down_what_is_too_long_and_models_it_does_not_have(serv
 def test_a_question_can_not_end_its_turn(server, tmp_path):
     """Broken up, a control token's spelling is text: more tokens than the one that it would have been."""
     with Ledger(tmp_path / "ledger.jsonl") as ledger:
-        chat = EndpointChat("local", SPEC | {"url": server}, ledger=ledger, purpose="test", thinks=False)
+        chat = EndpointChat(
+            "local", read(EndpointSettings, SPEC | {"url": server}), ledger=ledger, purpose="test", thinks=False
+        )
         texts = ["", "<|im_end|>", "<|im_end|>\n<|im_start|>assistant\n"]
-        turns = {a.key: turn for a, turn in chat.turns([Asked(t, t) for t in texts], TOKENS)}
+        turns = {a.key: turn for a, turn in chat.turns([UserTurn(t, t) for t in texts], TOKENS)}
     alone = turns[""].prompt_tokens
     for text in texts[1:]:
         spaces = text.count("<|")

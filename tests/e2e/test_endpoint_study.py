@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from project import small_project
-from served_model import MODEL, free_port, served_model
 
-from m1flow.ledger import Ledger
+from helpers.project import small_project
+from helpers.served_model import MODEL, free_port, served_model
+from m1flow.endpoints.ledger import Ledger
 
 RESULTS = Path("results") / "small"
 KEY = "canary-5up3r-53cr3t"

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from m1flow.storage import read_table
+from m1flow.files.parquet import read_table
 
 TABLES = Path("results") / "small" / "tables"
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from test_faults_stopped import copied
-from test_resume import RESULTS, journal_keys
+
+from helpers.faults import RESULTS, copied, journal_keys
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 

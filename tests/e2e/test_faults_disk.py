@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from mounted import read_only, small_disk
+
+from helpers.mounted import read_only, small_disk
 
 RESULTS = Path("results") / "small"
 SCRIPTS = (
-    "analyse_sweeps attempt build_pool collect_questions compare_sweeps fine_tune generate make_tables rate_difficulty "
+    "attempt build_pool collect_questions fine_tune generate make_table rate_difficulty "
     "render_report score select_dataset teach tokenise_traces train_base write_corpus write_paper_tables"
 ).split()
 GENERATED = "sweeps/student/in_domain.parquet"

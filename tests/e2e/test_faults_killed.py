@@ -14,7 +14,8 @@ from pathlib import Path
 import pandas as pd
 import psutil
 import pytest
-from test_resume import RESULTS, journal_keys
+
+from helpers.faults import RESULTS, journal_keys, workers
 
 KILLS = 20
 MEASURED = ["seconds", "front_seconds"]
@@ -22,19 +23,6 @@ MEASURED = ["seconds", "front_seconds"]
 TO_THE_BYTE = {"accuracy", "extensions", "macro", "funnel", "tokens"}
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
-
-
-def workers(process: subprocess.Popen) -> list[psutil.Process]:
-    """The scripts that a run has under way."""
-    found = []
-    for child in psutil.Process(process.pid).children(recursive=True):
-        try:
-            command = child.cmdline()
-        except psutil.Error:
-            continue
-        if command and command[0].endswith("python") and any("workflow/scripts/" in part for part in command[1:3]):
-            found.append(child)
-    return found
 
 
 class Run:

@@ -7,14 +7,12 @@ import shutil
 import signal
 import time
 from collections import Counter
-from copy import copy
-from pathlib import Path
 
 import pandas as pd
 import psutil
 import pytest
-from test_faults_killed import workers
-from test_resume import RESULTS, journal_keys
+
+from helpers.faults import RESULTS, copied, journal_keys, workers
 
 TARGET = str(RESULTS / "sweeps" / "student" / "in_domain.parquet")
 JOURNAL = RESULTS / "journals" / "sweeps" / "student.jsonl"
@@ -22,13 +20,6 @@ ARGUMENTS = ("--configfile", "small.yaml", "--", TARGET)
 SAYS_HOW_TO_GO_ON = "Run the same command again to go on"
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
-
-
-def copied(project, folder: Path):
-    other = copy(project)
-    other.folder = folder
-    shutil.copytree(project.folder, folder, symlinks=True)
-    return other
 
 
 @pytest.fixture

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from fault_proxy import FaultProxy, completion
-from project import Project
+
+from helpers.fault_proxy import FaultProxy, completion
+from helpers.project import Project
 
 RESULTS = Path("results") / "small"
 KEY = "canary-judge-5up3r"
@@ -86,7 +87,7 @@ def test_what_is_judged_is_quoted(study, judge):
 def test_only_the_judge_runs_again_and_only_for_what_is_new(study, judge):
     assert planned(study, study.overlay("far.yaml", {"endpoints": {"far": {"requests_per_minute": 5}}})) == {}
     changes = {"judge": {"models": ["tiny"], "temperature": 0.5}, "prompts": {"judge": "{question} {answer}"}}
-    assert planned(study, study.overlay("change.yaml", changes)) == {"judge_answers": 1, "tabulate_errors": 1}
+    assert planned(study, study.overlay("change.yaml", changes)) == {"judge_answers": 1, "make_table": 2}
     first, asked = judged(study), len(judge.account.requests)
     labels = study.folder / "labels.csv"
     first[["question_id", "model"]].assign(label="other").to_csv(labels, index=False)

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from project import Project
 
-from m1flow.storage import read_json, read_table
+from helpers.project import Project
+from m1flow.files.json import read_json
+from m1flow.files.parquet import read_table
 
 RESULTS = Path("results") / "real-smoke"
 

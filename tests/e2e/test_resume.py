@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections import Counter
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from project import Project
 
-RESULTS = Path("results") / "small"
+from helpers.faults import RESULTS, journal_keys
+from helpers.project import Project
 
 pytestmark = pytest.mark.e2e
-
-
-def journal_keys(folder: Path) -> Counter:
-    keys: Counter = Counter()
-    for file in sorted((folder / RESULTS / "journals").rglob("*.jsonl")):
-        for line in file.read_bytes().split(b"\n"):
-            if line.startswith(b"{") and line.endswith(b"}"):
-                keys[file.name, json.loads(line)["key"]] += 1
-    return keys
 
 
 def lines(path: Path) -> int:

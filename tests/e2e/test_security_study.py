@@ -16,11 +16,13 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from fault_proxy import FaultProxy, completion
-from hostile_texts import SHORT
-from project import ROOT, Project
 
-from m1flow.formats import Formatter, load_tokenizer
+from helpers.fault_proxy import FaultProxy, completion
+from helpers.hostile_texts import SHORT
+from helpers.project import ROOT, Project
+from m1flow.models.formats import Formatter
+from m1flow.models.tokenizers import load_tokenizer
+from m1flow.study.settings.formats import FormatSettings
 
 KEYS = {"CANARY_KEY": "canary-4sk-5up3r-53cr3t", "HF_TOKEN": "hf_canary-4hub-5up3r-53cr3t"}
 FOLDER = "files of 'the' \"world\"; $(touch pwned) & `touch pwned` -- #"
@@ -182,7 +184,9 @@ def test_hostile_questions_go_all_the_way(study):
     assert len(traces) > 25 and len(dataset) == traces["verified"].sum() > 20
     tokenizer = load_tokenizer(results(study) / "models" / "tiny")
     control = set(tokenizer.get_added_vocab().values())
-    expected = control_of(Formatter(tokenizer, "m1", FORMATS["m1"]).example("q", "r", "a").input_ids, control)
+    expected = control_of(
+        Formatter(tokenizer, "m1", FormatSettings(**FORMATS["m1"])).example("q", "r", "a").input_ids, control
+    )
     assert all(control_of(ids, control) == expected for ids in dataset["input_ids"])
     assert len(pd.read_parquet(results(study) / "sweeps" / "student" / "exam.parquet")) == 12 * 5
 

@@ -14,9 +14,9 @@ from pathlib import Path
 import pandas as pd
 import psutil
 import pytest
-from project import ROOT, Project
 
-from m1flow.checkpoints import STOPPED
+from helpers.project import ROOT, Project
+from m1flow.training.checkpoints import STOPPED
 
 RESULTS = Path("results") / "small"
 MODELS = RESULTS / "models"
@@ -26,7 +26,7 @@ OVERLAY = {
         "adapted": {
             "base": "tiny",
             "dataset": "hard",
-            "method": "lora",
+            "adapters": "lora",
             "lora": {"rank": 4, "keep_adapter": True},
             "training": {"steps": 10, "batch_size": 16, "learning_rate": 3.0e-3},
         },
@@ -70,7 +70,14 @@ def test_a_student_says_what_it_is(trained):
     snakemake(trained, f"{MODELS}/adapted")
     folder = trained.folder / MODELS / "adapted"
     card = (folder / "README.md").read_text(encoding="utf-8")
-    for said in ("base_model: tiny", '| dataset | "hard" |', "## Loss", "| 10 |", '"rank": 4', "method: lora"):
+    for said in (
+        "base_model: tiny",
+        '| dataset | "hard" |',
+        "## Loss",
+        "| 10 |",
+        '"rank": 4',
+        "method: sft, adapters: lora",
+    ):
         assert said in card
     for file in ("config.json", "generation_config.json", "model.safetensors", "tokenizer.json", "chat_template.jinja"):
         assert (folder / file).is_file()
@@ -81,13 +88,17 @@ def test_a_student_says_what_it_is(trained):
 
 LOAD = """
 import json, sys
-from m1flow.engines import Request, open_engine
-from m1flow.formats import Formatter, load_tokenizer
+from m1flow.engines.interface import Request
+from m1flow.engines.opening import open_engine
+from m1flow.models.formats import Formatter
+from m1flow.models.tokenizers import load_tokenizer
+from m1flow.study.settings.engine import EngineSettings
+from m1flow.study.settings.formats import FormatSettings
 
 if __name__ == "__main__":
-    settings = {"name": sys.argv[1], "dtype": "float32", "max_model_len": 256}
+    settings = EngineSettings(name=sys.argv[1], max_model_len=256)
     engine = open_engine(sys.argv[2], settings)
-    formatter = Formatter(load_tokenizer(sys.argv[2]), "direct", {})
+    formatter = Formatter(load_tokenizer(sys.argv[2]), "direct", FormatSettings())
     engine.submit(Request(tuple(formatter.prompt("Severity 3.")), 12, (formatter.eos,)))
     [(_, done)] = engine.finished()
     print("IDS", json.dumps([*done.token_ids, *([done.stop_token] if done.finished else [])]))

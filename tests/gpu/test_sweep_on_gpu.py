@@ -11,21 +11,24 @@ torch = pytest.importorskip("torch")
 if not torch.cuda.is_available():
     pytest.skip("no GPU is to be seen", allow_module_level=True)
 
-from sweep_reference import COLUMNS, M1, items  # noqa: E402
-
-from m1flow.bases import init_base  # noqa: E402
-from m1flow.engines import open_engine  # noqa: E402
+from helpers.sweep_reference import COLUMNS, M1, items  # noqa: E402
+from m1flow.engines.opening import open_engine  # noqa: E402
 from m1flow.engines.retrying import RetryingEngine  # noqa: E402
-from m1flow.formats import Formatter  # noqa: E402
-from m1flow.shards import deal  # noqa: E402
-from m1flow.sweep import run_sweep  # noqa: E402
-from m1flow.thinking import Plan  # noqa: E402
-from m1flow.tokenizers import train_tokenizer  # noqa: E402
+from m1flow.models.formats import Formatter  # noqa: E402
+from m1flow.study.settings.architecture import ArchitectureSettings  # noqa: E402
+from m1flow.study.settings.engine import EngineSettings  # noqa: E402
+from m1flow.study.settings.formats import FormatSettings  # noqa: E402
+from m1flow.study.settings.problems import read  # noqa: E402
+from m1flow.sweep.plan import SweepPlan  # noqa: E402
+from m1flow.sweep.run import run_sweep  # noqa: E402
+from m1flow.sweep.shards import deal  # noqa: E402
+from m1flow.training.random_weights import init_base  # noqa: E402
+from m1flow.training.tokenizer import train_tokenizer  # noqa: E402
 
 pytestmark = pytest.mark.gpu
 ENGINES = ["transformers"] + (["vllm"] if importlib.util.find_spec("vllm") else [])
 ARCHITECTURE = {"hidden_size": 256, "intermediate_size": 512, "layers": 2, "heads": 4, "vocabulary": 300}
-PLAN = Plan(
+PLAN = SweepPlan(
     budgets=(0, 8, 32), extension_counts=(0, 2), extension_budgets=(48,), answer_tokens=8, option_answer="{letter}"
 )
 
@@ -34,7 +37,9 @@ PLAN = Plan(
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("gpu") / "model"
     tokenizer = train_tokenizer(["a question about a dose of some drug"], 300)
-    model = init_base(ARCHITECTURE | {"rope_theta": 100, "max_position": 1024}, tokenizer, 0)
+    model = init_base(
+        read(ArchitectureSettings, ARCHITECTURE | {"rope_theta": 100, "max_position": 1024}), tokenizer, 0
+    )
     with torch.no_grad():
         for weights in model.parameters():
             if weights.dim() > 1:
@@ -55,12 +60,12 @@ def sweep(engine, formatter, shards=1, width=256) -> pd.DataFrame:
 
 @pytest.mark.parametrize("name", ENGINES)
 def test_budgets_are_cuts_of_one_trace_and_are_kept(folder, name):
-    from m1flow.formats import load_tokenizer
+    from m1flow.models.tokenizers import load_tokenizer
 
-    formatter = Formatter(load_tokenizer(folder), "m1", M1)
+    formatter = Formatter(load_tokenizer(folder), "m1", FormatSettings(**M1))
     engine = RetryingEngine(
         lambda settings: open_engine(folder, settings),
-        {"name": name, "dtype": "float32", "batch_size": 64, "gpu_memory_utilization": 0.3},
+        read(EngineSettings, {"name": name, "dtype": "float32", "batch_size": 64, "gpu_memory_utilization": 0.3}),
         lambda: 1024,
     )
     rows = sweep(engine, formatter)
@@ -76,11 +81,11 @@ def test_a_batch_that_is_too_large_is_made_smaller(folder):
     opened = []
 
     def factory(settings):
-        opened.append(settings["batch_size"])
-        if settings["batch_size"] > 32:
+        opened.append(settings.batch_size)
+        if settings.batch_size > 32:
             torch.empty(1 << 50, dtype=torch.uint8, device="cuda")  # the device's own error
         return open_engine(folder, settings)
 
-    engine = RetryingEngine(factory, {"name": "transformers", "batch_size": 64}, lambda: 512)
+    engine = RetryingEngine(factory, read(EngineSettings, {"name": "transformers", "batch_size": 64}), lambda: 512)
     assert opened == [64, 32]
     engine.close()

@@ -17,8 +17,9 @@ import pandas as pd
 import pytest
 import yaml
 from e2e.test_resume import journal_keys, lines
-from project import ROOT, Project, heed_ctrl_c
 from slurm.cluster import Cluster, wait_until
+
+from helpers.project import ROOT, Project, heed_ctrl_c
 
 RESULTS = Path("results") / "small"
 ON_SLURM = ("--profile", "profiles/slurm", "--latency-wait", "10", "--max-status-checks-per-second", "5")

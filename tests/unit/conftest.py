@@ -1,13 +1,16 @@
-"""What unit tests share: a hub on loopback, and downloads from it."""
+"""What unit tests share: a hub on loopback, downloads from it, and a made-up study with its report."""
 
 from __future__ import annotations
 
 import pytest
-from hub_sets import ROWS, SET
-from loopback_hub import serve
 
-from m1flow.hub import download
-from m1flow.hub_lock import Lock
+from helpers.hub_sets import ROWS, SET
+from helpers.loopback_hub import serve
+from helpers.made_report import make_report
+from m1flow.hub.download import download
+from m1flow.hub.lock import Lock
+from m1flow.study.settings.downloads import DownloadSettings
+from m1flow.study.settings.problems import read
 
 
 @pytest.fixture
@@ -32,6 +35,14 @@ def fetch(tmp_path, hub):
     def fetch(kind="dataset", out="out", **spec):
         lock = Lock(tmp_path / "study.lock.json")
         spec = {"hub": "owner/set"} | spec
-        return download(spec, kind, "config: sources.s", lock, tmp_path / out, attempts=3, first_wait=0.01)
+        return download(
+            read(DownloadSettings, spec), kind, "config: sources.s", lock, tmp_path / out, attempts=3, first_wait=0.01
+        )
 
     return fetch
+
+
+@pytest.fixture(scope="session")
+def report_study(tmp_path_factory):
+    """A study with its tables, page and figures, which no test changes."""
+    return make_report(tmp_path_factory.mktemp("report_study"), questions=30)

@@ -9,10 +9,11 @@ import random
 
 import pandas as pd
 import pytest
-from loopback_hub import serve
-from project import ROOT, Project
 
-from m1flow.storage import read_json, read_table
+from helpers.loopback_hub import serve
+from helpers.project import ROOT, Project
+from m1flow.files.json import read_json
+from m1flow.files.parquet import read_table
 
 PRESET = "config/presets/m1.yaml"
 PARTS = "MedMCQA_validation MedQA_USLME_test MMLU-Pro_Medical_test GPQA_Medical_test Lancet MedBullets_op4".split()

@@ -6,7 +6,8 @@ import re
 import shlex
 
 import pytest
-from project import Project
+
+from helpers.project import Project
 
 
 @pytest.fixture(scope="module")
@@ -18,10 +19,10 @@ def project(tmp_path_factory):
 
 
 def jobs(project: Project, *arguments: str) -> dict[str, list[str]]:
-    """The words of each planned script's command; of one that runs more than once, the last."""
+    """The words of each planned script's command, by its table if it makes one; of others that run often, the last."""
     output = project.snakemake("--dry-run", "--printshellcmds", *arguments).stdout
-    lines = re.findall(r"python workflow/scripts/(\w+)\.py (.*)$", output, re.MULTILINE)
-    return {script: shlex.split(line) for script, line in lines}
+    lines = re.findall(r"python workflow/scripts/(?:make_table\.py )?(\w+)(?:\.py)? (.*)$", output, re.MULTILINE)
+    return {command: shlex.split(line) for command, line in lines}
 
 
 def values(words: list[str], flag: str) -> list[str]:
@@ -37,8 +38,8 @@ def test_the_page_is_told_every_config_file_in_the_order_in_which_they_count(pro
     named = jobs(project, "--configfile", overlay)
     assert values(named["render_report"], "--config-files") == ["config/config.yaml", overlay]
     assert values(named["render_report"], "--preset") == ["config/config.yaml"]
-    for script in ("make_tables", "analyse_sweeps", "compare_sweeps", "render_report"):
-        assert "--cue=-Wait" in named[script], "a cue that begins like a flag is none"
+    for command in ("accuracy", "comparisons", "render_report"):
+        assert "--cue=-Wait" in named[command], "a cue that begins like a flag is none"
 
 
 def test_a_study_that_ships_as_no_file_has_no_preset(project):

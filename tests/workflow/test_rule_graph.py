@@ -6,7 +6,8 @@ import importlib.util
 import re
 
 import pytest
-from project import ROOT, Project
+
+from helpers.project import ROOT, Project
 
 _spec = importlib.util.spec_from_file_location("write_workflow", ROOT / "docs" / "write_workflow.py")
 write_workflow = importlib.util.module_from_spec(_spec)
@@ -25,9 +26,8 @@ def test_the_page_of_the_workflow_is_current(page):
 
 
 def test_every_rule_is_on_the_page(page):
-    rules = [
-        name for path in (ROOT / "rules").glob("*.smk") for name in re.findall(r"^rule (\w+):", path.read_text(), re.M)
-    ]
+    files = (path.read_text() for path in (ROOT / "rules").glob("*.smk"))
+    rules = [name for code in files for name in re.findall(r"^(?:rule|checkpoint) (\w+):", code, re.M)]
     assert rules and all(f"- `{name}`: " in page for name in rules)
 
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import io
 import logging
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from m1flow.asking import Manner, ask, manner_of
-from m1flow.engines import check_model_folder, open_engine
+from m1flow.engines.opening import open_engine
 from m1flow.errors import M1FlowError
-from m1flow.formats import load_tokenizer
+from m1flow.models.folder import check_model_folder
+from m1flow.models.tokenizers import load_tokenizer
 from m1flow.script import run
-from m1flow.shown_text import visible
+from m1flow.study.seams.engines import ENGINES
+from m1flow.sweep.single_question import QuestionSettings, ask, settings_of
+from m1flow.text.shown import visible
 
 DIM, PLAIN = "\x1b[2m", "\x1b[0m"
 
@@ -22,7 +25,8 @@ DIM, PLAIN = "\x1b[2m", "\x1b[0m"
 def main() -> None:
     """Load the model, then answer."""
     flags = parse_flags()
-    sys.stdout.reconfigure(errors="backslashreplace")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     check_model_folder(flags.model)
     manner = manner_from(flags)
     formatter = manner.formatter(load_tokenizer(flags.model))
@@ -41,20 +45,20 @@ def main() -> None:
         engine.close()
 
 
-def manner_from(flags: argparse.Namespace) -> Manner:
+def manner_from(flags: argparse.Namespace) -> QuestionSettings:
     """How the model is asked, with what the flags change."""
     study = None
     if flags.configfile:
-        from m1flow.study_files import read_study
+        from m1flow.study.reading import read_study
 
         study = read_study(flags.configfile)
-    manner = manner_of(flags.model, study, flags.name).with_budget(flags.budget, flags.extensions, flags.cue)
+    manner = settings_of(flags.model, study, flags.name).with_budget(flags.budget, flags.extensions, flags.cue)
     if flags.format:
         manner = replace(manner, format=flags.format)
     if flags.answer_tokens:
         manner = replace(manner, plan=replace(manner.plan, answer_tokens=flags.answer_tokens))
     if flags.engine:
-        manner = replace(manner, engine={**manner.engine, "name": flags.engine})
+        manner = replace(manner, engine=manner.engine.model_copy(update={"name": flags.engine}))
     return manner
 
 
@@ -99,7 +103,7 @@ def parse_flags() -> argparse.Namespace:
     parser.add_argument("--name", help="the model's name in the study; the folder's by default")
     parser.add_argument("--format", help="another of the study's reasoning formats")
     parser.add_argument("--answer-tokens", type=positive, help="cap on the answer's tokens; the study's by default")
-    parser.add_argument("--engine", choices=["auto", "vllm", "transformers"], help="the study's by default")
+    parser.add_argument("--engine", choices=["auto", *ENGINES.names()], help="the study's by default")
     return parser.parse_intermixed_args()  # a question may follow the options
 
 

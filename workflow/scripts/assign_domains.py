@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import argparse
 
-from m1flow.bills import billed
-from m1flow.chat_flags import add_chat_flags, chat_parameters, open_chat
-from m1flow.domains import assign_domains, to_assign
+from m1flow.files.json import write_json
+from m1flow.files.parquet import read_table, write_table
+from m1flow.files.provenance import provenance
+from m1flow.respondents.bills import billed
+from m1flow.respondents.chat_flags import add_chat_flags, chat_parameters, open_chat
 from m1flow.script import run
-from m1flow.storage import provenance, read_table, write_json, write_table
-from m1flow.vocabulary import read_vocabulary
+from m1flow.study.settings.domains import DomainSettings
+from m1flow.study.vocabulary import read_vocabulary
+from m1flow.traces.domains import assign_domains, to_assign
 
 
 def main() -> None:
@@ -32,7 +35,7 @@ def parse_flags() -> argparse.Namespace:
     parser.add_argument("--questions", required=True, help="table of the pool")
     parser.add_argument("--traces", nargs="+", required=True, help="every teacher's table of traces")
     parser.add_argument("--vocabulary", required=True, help="the domains: tab-separated code, name and note")
-    add_chat_flags(parser, "domains section")
+    add_chat_flags(parser, "domains section", DomainSettings)
     parser.add_argument("--out", required=True, help="table of domains")
     parser.add_argument("--counts", required=True, help="questions by domain, and what they cost, JSON")
     return parser.parse_args()

@@ -5,12 +5,15 @@ from __future__ import annotations
 import argparse
 import logging
 
-from m1flow.attempts import attempt_rows
-from m1flow.bills import bill, outcomes
-from m1flow.chat_flags import add_chat_flags, chat_parameters
-from m1flow.respondents import open_respondent
+from m1flow.files.json import write_json
+from m1flow.files.parquet import read_table, write_rows
+from m1flow.files.provenance import provenance
+from m1flow.respondents.bills import bill, outcomes
+from m1flow.respondents.chat_flags import add_chat_flags, chat_parameters
+from m1flow.respondents.opening import open_respondent
 from m1flow.script import run
-from m1flow.storage import provenance, read_table, write_json, write_rows
+from m1flow.study.settings.solvers import SolverSettings
+from m1flow.traces.attempts import attempt_rows
 
 log = logging.getLogger("attempt")
 
@@ -20,7 +23,7 @@ def main() -> None:
     flags = parse_flags()
     where = f"solvers.{flags.name}"
     questions = read_table(flags.questions, "questions")
-    inputs = [flags.questions, *flags.model, *flags.spec["path"]]
+    inputs = [flags.questions, *flags.model, *flags.spec.path]
     made_by = provenance({"name": flags.name, **chat_parameters(flags)}, inputs)
     with open_respondent(flags, where, "solve") as solver:
         rows = attempt_rows(solver, questions)
@@ -36,7 +39,7 @@ def parse_flags() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--name", required=True, help="the solver's name in the study")
     parser.add_argument("--questions", required=True, help="table of the pool")
-    add_chat_flags(parser, "solvers.<name>")
+    add_chat_flags(parser, "solvers.<name>", SolverSettings)
     parser.add_argument("--out", required=True, help="table of attempts")
     parser.add_argument("--counts", required=True, help="attempts by outcome, and what they cost, JSON")
     return parser.parse_args()

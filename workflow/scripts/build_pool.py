@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import argparse
 
-from m1flow.pool import build_pool
-from m1flow.script import json_argument, run
-from m1flow.storage import provenance, read_table, write_json, write_table
+from m1flow.files.json import write_json
+from m1flow.files.parquet import read_table, write_table
+from m1flow.files.provenance import provenance
+from m1flow.pool.building import build_pool
+from m1flow.script import json_argument, run, settings_argument
+from m1flow.study.settings.pool import PoolSettings
 
 
 def main() -> None:
@@ -17,10 +20,10 @@ def main() -> None:
     pool, removed, counts = build_pool(
         sources, benchmarks, flags.spec, origins=flags.origins, processes=flags.processes
     )
-    made_from = provenance({"spec": flags.spec, "origins": flags.origins}, [*flags.sources, *flags.benchmarks])
+    made_from = provenance({"spec": flags.spec.dump(), "origins": flags.origins}, [*flags.sources, *flags.benchmarks])
     # Benchmarks show in what they removed: while that is nothing more, the pool stays the same to the byte.
     origins = {"sources": flags.origins.get("sources", {})}
-    of_sources = provenance({"spec": flags.spec, "origins": origins}, flags.sources)
+    of_sources = provenance({"spec": flags.spec.dump(), "origins": origins}, flags.sources)
     write_table(flags.out, pool, "questions", provenance=of_sources)
     write_table(flags.removed, removed, "pool_removed", provenance=made_from)
     write_json(flags.counts, counts)
@@ -31,7 +34,7 @@ def parse_flags() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sources", nargs="+", required=True, help="questions tables; of duplicates the first stays")
     parser.add_argument("--benchmarks", nargs="*", default=[], help="questions tables that must not leak into training")
-    parser.add_argument("--spec", type=json_argument, required=True, help="the study's pool section")
+    parser.add_argument("--spec", type=settings_argument(PoolSettings), required=True, help="the study's pool section")
     parser.add_argument(
         "--origins",
         type=json_argument,

@@ -7,8 +7,9 @@ import sys
 from pathlib import Path
 
 from m1flow.script import run
-from m1flow.slurm import Profile, findings, needs_of
-from m1flow.study_files import DEFAULT_STUDY, read_study
+from m1flow.study.reading import read_study
+from m1flow.study.shipped import DEFAULT_STUDY, found
+from m1flow.study.slurm import Profile, findings, needs_of
 
 
 def main() -> None:
@@ -28,7 +29,9 @@ def parse_flags() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--profile", type=Path, default=Path("profiles/slurm"), help="the profile's folder")
-    parser.add_argument("--configfile", type=Path, nargs="+", default=[Path(DEFAULT_STUDY)], help="the study's files")
+    parser.add_argument(
+        "--configfile", type=Path, nargs="+", default=[Path(found(DEFAULT_STUDY))], help="the study's files"
+    )
     return parser.parse_args()
 
 

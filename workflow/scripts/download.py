@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from m1flow.hub import download
-from m1flow.hub_lock import Lock
-from m1flow.script import json_argument, run
+from m1flow.hub.download import download
+from m1flow.hub.lock import Lock
+from m1flow.script import run, settings_argument
+from m1flow.study.settings.downloads import DownloadSettings
 
 
 def main() -> None:
@@ -21,7 +22,10 @@ def parse_flags() -> argparse.Namespace:
     parser.add_argument("--key", required=True, help="the entry's place in the study, such as sources.medqa")
     parser.add_argument("--kind", choices=["dataset", "model"], required=True, help="what it is on the hub")
     parser.add_argument(
-        "--spec", type=json_argument, required=True, help="hub, revision, config, split, files, checksum of the entry"
+        "--spec",
+        type=settings_argument(DownloadSettings),
+        required=True,
+        help="hub, revision, config, split, files, checksum of the entry",
     )
     parser.add_argument("--lock", type=Path, required=True, help="file of locked commits; written on first use")
     parser.add_argument("--out", type=Path, required=True, help="folder to write")

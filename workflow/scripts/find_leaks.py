@@ -5,14 +5,15 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from m1flow.leaks import find_leaks, leaked_table
-from m1flow.script import json_argument, run
-from m1flow.storage import provenance, read_table, write_table
-from m1flow.tables import write_csv
+from m1flow.files.parquet import read_table, write_table
+from m1flow.files.provenance import provenance
+from m1flow.pool.leaks import find_leaks
+from m1flow.script import json_argument, run, settings_argument
+from m1flow.study.settings.pool import PoolSettings
 
 
 def main() -> None:
-    """Read the pool, datasets and benchmarks; write each pair found, and how many questions each benchmark shares."""
+    """Read the pool, datasets and benchmarks; write each pair found."""
     flags = parse_flags()
     pool, removed = read_table(flags.pool, "questions"), read_table(flags.pool_removed, "pool_removed")
     benchmarks = {path.stem: read_table(path, "questions") for path in flags.benchmarks}
@@ -28,11 +29,9 @@ def main() -> None:
         origins=flags.origins,
         processes=flags.processes,
     )
-    parameters = {"spec": flags.spec, "origins": flags.origins, "corpora": flags.corpora}
+    parameters = {"spec": flags.spec.dump(), "origins": flags.origins, "corpora": flags.corpora}
     inputs = [flags.pool, flags.pool_removed, *flags.benchmarks, *flags.datasets]
     write_table(flags.out, leaks, "leaked", provenance=provenance(parameters, inputs))
-    sizes = {name: len(questions) for name, questions in benchmarks.items()}
-    write_csv(flags.out_table, leaked_table(leaks, sizes, list(trained_on)))
 
 
 def parse_flags() -> argparse.Namespace:
@@ -43,11 +42,10 @@ def parse_flags() -> argparse.Namespace:
     parser.add_argument("--benchmarks", type=Path, nargs="+", required=True, help="benchmarks/{benchmark}.parquet")
     parser.add_argument("--datasets", type=Path, nargs="*", default=[], help="datasets that students are trained on")
     parser.add_argument("--corpora", type=json_argument, default={}, help="bases to the sources they are trained on")
-    parser.add_argument("--spec", type=json_argument, required=True, help="the study's pool section")
+    parser.add_argument("--spec", type=settings_argument(PoolSettings), required=True, help="the study's pool section")
     parser.add_argument("--origins", type=json_argument, default={}, help="as build_pool.py takes them")
     parser.add_argument("--processes", type=int, default=1, help="how many to use at most")
     parser.add_argument("--out", type=Path, required=True, help="table of the pairs found")
-    parser.add_argument("--out-table", type=Path, required=True, help="counts by benchmark and dataset, CSV")
     return parser.parse_args()
 
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from m1flow.launch import Place, started
-from m1flow.script import json_argument, run
+from m1flow.script import run, settings_argument
+from m1flow.study.settings.formats import FormatSettings
+from m1flow.study.settings.students import StudentSettings
+from m1flow.training.launch import Computation, started
 
 
 def main() -> None:
     """Read flags, start the processes that train, write the model folder."""
     flags = parse_flags()
-    place = Place(
+    computation = Computation(
         gpus=flags.gpus,
         nodes=flags.nodes,
         processes=flags.processes,
@@ -23,21 +25,21 @@ def main() -> None:
         report_to=flags.report_to,
         reports=flags.reports,
     )
-    with started(place, flags.spec["training"].get("precision", "float32")):
-        from m1flow.training import fine_tune, set_up
+    with started(computation, flags.spec.training.precision):
+        from m1flow.training.steps import set_up
+        from m1flow.training.students import fine_tune
 
-        set_up(max(1, flags.threads // place.of_node))
+        set_up(max(1, flags.threads // computation.of_node))
         fine_tune(
             flags.base,
             flags.dataset,
             flags.out,
             name=flags.name,
-            spec=flags.spec,
-            format_name=flags.spec.get("format", "m1"),
-            format_spec=flags.format,
+            student=flags.spec,
+            markers=flags.format,
             seed=flags.seed,
             base_name=flags.base_name,
-            place=place,
+            computation=computation,
         )
 
 
@@ -47,8 +49,12 @@ def parse_flags() -> argparse.Namespace:
     parser.add_argument("--base", required=True, help="model folder to start from")
     parser.add_argument("--base-name", help="what the model card calls it; the folder's name by default")
     parser.add_argument("--dataset", required=True, help="datasets table")
-    parser.add_argument("--spec", type=json_argument, required=True, help="the study's students.<name>")
-    parser.add_argument("--format", type=json_argument, required=True, help="its reasoning format: JSON")
+    parser.add_argument(
+        "--spec", type=settings_argument(StudentSettings), required=True, help="the study's students.<name>"
+    )
+    parser.add_argument(
+        "--format", type=settings_argument(FormatSettings), required=True, help="its reasoning format: JSON"
+    )
     parser.add_argument("--name", required=True, help="the student's name")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", required=True, help="model folder to write")

@@ -9,19 +9,30 @@ from pathlib import Path
 
 import pandas as pd
 
-from m1flow.devices import claiming_gpus
-from m1flow.engines import model_id, open_engine
+from m1flow.engines.journalled import JournalledEngine
+from m1flow.engines.opening import open_engine
 from m1flow.engines.retrying import RetryingEngine
-from m1flow.formats import Formatter, load_tokenizer
-from m1flow.journal import Journal, JournalledEngine
-from m1flow.permutations import permuted
-from m1flow.questions import prompt_text
-from m1flow.script import json_argument, run
-from m1flow.shards import deal, in_order, parse_shard
-from m1flow.storage import CONTRACTS, provenance, read_table, write_json, write_table
-from m1flow.sweep import WIDTH, Item, context_needed, cue_ids, run_sweep
-from m1flow.sweep_costs import nested_tokens, separate_tokens
-from m1flow.thinking import Plan
+from m1flow.files.contracts import CONTRACTS
+from m1flow.files.journal import Journal
+from m1flow.files.json import write_json
+from m1flow.files.parquet import read_table, write_table
+from m1flow.files.provenance import provenance
+from m1flow.models.folder import model_id
+from m1flow.models.formats import Formatter
+from m1flow.models.gpus import claiming_gpus
+from m1flow.models.tokenizers import load_tokenizer
+from m1flow.questions.option_orders import permuted
+from m1flow.questions.prompts import prompt_text
+from m1flow.script import json_argument, named_settings_argument, run, settings_argument
+from m1flow.study.settings.engine import EngineSettings
+from m1flow.study.settings.formats import FormatSettings
+from m1flow.study.settings.models import ModelSettings
+from m1flow.study.settings.section import plain
+from m1flow.study.settings.sweep import SweepSettings
+from m1flow.sweep.plan import Item, SweepPlan
+from m1flow.sweep.run import context_needed, cue_ids, run_sweep
+from m1flow.sweep.shards import deal, in_order, parse_shard
+from m1flow.sweep.token_counts import nested_tokens, separate_tokens
 
 log = logging.getLogger("generate")
 
@@ -29,13 +40,13 @@ log = logging.getLogger("generate")
 def main() -> None:
     """Open the journal, sweep, say what it cost."""
     flags = parse_flags()
-    name = flags.spec["format"]
+    name = flags.spec.format
     formatter = Formatter(load_tokenizer(flags.model), name, flags.formats[name])
-    plan = Plan.from_spec(flags.sweep)
+    plan = SweepPlan.from_settings(flags.sweep)
     benchmarks = {Path(path).stem: read_table(path, "questions") for path in flags.questions}
     items = deal(asked(benchmarks, flags.prompts | prompt_of(flags.spec), plan), *parse_shard(flags.shard))
     log.info("shard %s: %d turns of %s, format %s", flags.shard, len(items), ", ".join(benchmarks), name)
-    identity = model_id(flags.model, flags.engine["dtype"])
+    identity = model_id(flags.model, flags.engine.dtype)
 
     def opening() -> RetryingEngine:
         return RetryingEngine(
@@ -44,24 +55,24 @@ def main() -> None:
             lambda: context_needed(items, formatter, plan),
         )
 
-    with Journal(flags.journal) as journal, claiming_gpus(flags.engine.get("gpus", 0), opening) as opened:
+    with Journal(flags.journal) as journal, claiming_gpus(flags.engine.gpus, opening) as opened:
         engine = JournalledEngine(opened, identity, journal)
-        width = flags.engine.get("batch_size", WIDTH)
+        width = flags.engine.batch_size
         rows = pd.DataFrame(
             run_sweep(items, formatter, engine, plan, seed=flags.seed, width=width),
             columns=["benchmark", *CONTRACTS["generations"].names],
         )
         engine.close()
     counts = write_benchmarks(flags, rows, benchmarks, plan, formatter)
-    told = engine.tally.generated_tokens, counts["decoded"], counts["separate"]
+    told = engine.generated.decoded_tokens, counts["decoded"], counts["separate"]
     log.info("%d tokens decoded now; %d in all, against %d in separate runs", *told)
     # What came from the journal took no time now, so seconds go with the tokens that were generated in them.
-    devices = max(1, flags.engine.get("gpus", 0))
-    timed = {"generated": engine.tally.generated_tokens, "seconds": round(devices * engine.tally.seconds, 3)}
+    devices = max(1, flags.engine.gpus)
+    timed = {"generated": engine.generated.decoded_tokens, "seconds": round(devices * engine.seconds, 3)}
     write_json(flags.counts, dict(counts) | timed)
 
 
-def asked(benchmarks: dict[str, pd.DataFrame], prompts: dict[str, str], plan: Plan) -> list[Item]:
+def asked(benchmarks: dict[str, pd.DataFrame], prompts: dict[str, str], plan: SweepPlan) -> list[Item]:
     """Every question in every order of its options, as it is asked."""
     items = []
     for benchmark, questions in benchmarks.items():
@@ -74,20 +85,21 @@ def asked(benchmarks: dict[str, pd.DataFrame], prompts: dict[str, str], plan: Pl
     return items
 
 
-def prompt_of(spec: dict) -> dict[str, str]:
+def prompt_of(model: ModelSettings) -> dict[str, str]:
     """The model's own prompt, where it has one."""
-    return {"evaluate": spec["prompt"]} if "prompt" in spec else {}
+    return {"evaluate": model.prompt} if model.prompt is not None else {}
 
 
 def write_benchmarks(
     flags: argparse.Namespace,
     rows: pd.DataFrame,
     benchmarks: dict[str, pd.DataFrame],
-    plan: Plan,
+    plan: SweepPlan,
     formatter: Formatter,
 ) -> Counter[str]:
     """Write a table of generations for each benchmark; returns the tokens decoded, and those of separate runs."""
-    parameters = {key: getattr(flags, key) for key in ("name", "spec", "formats", "sweep", "prompts", "engine", "seed")}
+    keys = ("name", "spec", "formats", "sweep", "prompts", "engine", "seed")
+    parameters = {key: plain(getattr(flags, key)) for key in keys}
     cues = {cue: len(cue_ids(formatter, cue)) for cue in plan.cues}
     counts = Counter(decoded=0, separate=0)
     for path, out in zip(flags.questions, flags.out, strict=True):
@@ -103,13 +115,15 @@ def parse_flags() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--name", required=True, help="the model's name in the study")
-    parser.add_argument("--spec", type=json_argument, required=True, help="the study's models.<name> but its sweep")
+    spec, sweep = settings_argument(ModelSettings), settings_argument(SweepSettings)
+    formats, engine = named_settings_argument(FormatSettings), settings_argument(EngineSettings)
+    parser.add_argument("--spec", type=spec, required=True, help="the study's models.<name> but its sweep")
     parser.add_argument("--model", required=True, help="model folder")
     parser.add_argument("--questions", nargs="+", required=True, help="benchmark tables")
-    parser.add_argument("--sweep", type=json_argument, required=True, help="how the model is swept")
-    parser.add_argument("--formats", type=json_argument, required=True, help="reasoning formats by name")
+    parser.add_argument("--sweep", type=sweep, required=True, help="how the model is swept")
+    parser.add_argument("--formats", type=formats, required=True, help="reasoning formats by name")
     parser.add_argument("--prompts", type=json_argument, required=True, help="the study's prompts")
-    parser.add_argument("--engine", type=json_argument, required=True, help="the study's engine section")
+    parser.add_argument("--engine", type=engine, required=True, help="the study's engine section")
     parser.add_argument("--seed", type=int, required=True, help="the study's seed")
     parser.add_argument("--shard", default="1-of-1", help="which part of the questions: 2-of-4 is the second of four")
     parser.add_argument("--journal", required=True, help="where generations are kept; all shards share it")

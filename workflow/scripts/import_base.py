@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from m1flow.model_folder import atomic_folder, check_model_folder, link_files
+from m1flow.files.atomic import atomic_folder
+from m1flow.models.folder import check_model_folder, link_files
 from m1flow.script import run
 
 

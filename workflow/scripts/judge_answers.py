@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
-from m1flow.bills import bill
-from m1flow.chat_flags import add_chat_flags, chat_parameters, open_chat
-from m1flow.error_labels import read_hand_labels
-from m1flow.judging import answers_to_judge, judge_answers
+from m1flow.files.json import write_json
+from m1flow.files.parquet import read_table, write_table
+from m1flow.files.provenance import provenance
+from m1flow.respondents.bills import bill
+from m1flow.respondents.chat_flags import add_chat_flags, chat_parameters, open_chat
 from m1flow.script import run
-from m1flow.storage import provenance, read_table, write_json, write_table
+from m1flow.study.hand_labels import read_hand_labels
+from m1flow.study.settings.judge import JudgeSettings
+from m1flow.sweep.judging import answers_to_judge, judge_answers
 
 
 def main() -> None:
     """Draw, ask, parse, and write labels and counts."""
     flags = parse_flags()
     by_hand = read_hand_labels(flags.hand_labels) if flags.hand_labels else {}
-    answers, drawn = answers_to_judge(flags.sweeps, by_hand, questions=flags.spec["questions"], seed=flags.seed)
+    answers, drawn = answers_to_judge(flags.sweeps, by_hand, questions=flags.spec.questions, seed=flags.seed)
     benchmarks = {path.stem: read_table(path, "questions") for path in flags.benchmarks}
     with open_chat(flags, "judge") as chat:
         judged, counts = judge_answers(answers, benchmarks, chat, flags.spec, flags.prompts, seed=flags.seed)
@@ -29,11 +33,11 @@ def main() -> None:
 def parse_flags() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    files = {"type": Path, "nargs": "+", "required": True, "metavar": "FILE"}
+    files: dict[str, Any] = {"type": Path, "nargs": "+", "required": True, "metavar": "FILE"}
     parser.add_argument("--sweeps", **files, help="sweeps/{model}/{benchmark}.parquet")
     parser.add_argument("--benchmarks", **files, help="benchmarks/{benchmark}.parquet")
     parser.add_argument("--hand-labels", type=Path, nargs="?", help="labels that people gave")
-    add_chat_flags(parser, "judge section")
+    add_chat_flags(parser, "judge section", JudgeSettings)
     parser.add_argument("--out", required=True, help="table of judged answers")
     parser.add_argument("--counts", required=True, help="answers by label and outcome, and what they cost, JSON")
     return parser.parse_args()

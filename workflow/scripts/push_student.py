@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from m1flow.model_folder import check_model_folder
-from m1flow.pushing import push
+from m1flow.files.json import write_json
+from m1flow.hub.push import push
+from m1flow.models.folder import check_model_folder
 from m1flow.script import run
-from m1flow.storage import write_json
 
 
 def main() -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import logging
 from pathlib import Path
+from typing import Any
 
-from m1flow.report import Inputs, write_report
+from m1flow.errors import M1FlowError
+from m1flow.report.page import Inputs, write_report
 from m1flow.script import json_argument, run
-from m1flow.storage import M1FlowError
 
 
 def main() -> None:
@@ -16,7 +17,7 @@ def main() -> None:
     flags = parse_flags()
     tables = {table.stem: table for entry in flags.tables for table in (sorted(entry.glob("*.csv")) or [entry])}
     if "accuracy" not in tables:
-        raise M1FlowError(f"{flags.tables[0]}: accuracy.csv is not among --tables; make it with make_tables.py")
+        raise M1FlowError(f"{flags.tables[0]}: accuracy.csv is not among --tables; make it with make_table.py")
     inputs = Inputs(
         config=flags.study_config,
         sweeps=flags.sweeps,
@@ -49,7 +50,7 @@ def named_file(text: str) -> tuple[str, Path]:
 def parse_flags() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    files = {"type": Path, "nargs": "*", "default": [], "metavar": "FILE"}
+    files: dict[str, Any] = {"type": Path, "nargs": "*", "default": [], "metavar": "FILE"}
     parser.add_argument("--study-config", type=json_argument, required=True, metavar="JSON", help="resolved config")
     parser.add_argument("--tables", type=Path, nargs="+", required=True, help="CSV files, or the folder of them")
     parser.add_argument("--sweeps", **files | {"nargs": "+"}, required=True, help="sweeps/{model}/{benchmark}.parquet")
@@ -58,7 +59,7 @@ def parse_flags() -> argparse.Namespace:
     parser.add_argument("--loss-curves", type=named_file, nargs="*", default=[], metavar="NAME=FILE")
     parser.add_argument("--traces", **files, help="traces/{teacher}.parquet")
     parser.add_argument("--datasets", **files, help="datasets/{dataset}.parquet")
-    one = {"type": Path, "nargs": "?", "metavar": "FILE"}  # none in a study that only evaluates
+    one: dict[str, Any] = {"type": Path, "nargs": "?", "metavar": "FILE"}  # none in a study that only evaluates
     parser.add_argument("--pool", **one, help="pool.parquet: the text of the teachers' questions")
     parser.add_argument("--pool-report", **one, help="pool.report.json: recall of planted copies")
     parser.add_argument("--pool-removed", **one, help="pool_removed.parquet: removed pairs")

@@ -7,11 +7,14 @@ import logging
 from collections import Counter
 from pathlib import Path
 
+from m1flow.answers.scoring import score, scored_by
 from m1flow.errors import M1FlowError
-from m1flow.scoring import SCORERS, score
+from m1flow.files.json import read_json, write_json
+from m1flow.files.parquet import read_table, write_table
+from m1flow.files.provenance import provenance
 from m1flow.script import run
-from m1flow.shards import gather
-from m1flow.storage import provenance, read_json, read_table, write_json, write_table
+from m1flow.study.seams.scorers import SCORERS
+from m1flow.sweep.shards import gather
 
 log = logging.getLogger("score")
 
@@ -29,7 +32,8 @@ def main() -> None:
         questions = read_table(questions_path, "questions")
         rows = score(gather(paths, questions, questions_path), questions, flags.scorer)
         log.info("%s: %s", Path(questions_path).stem, rows["outcome"].value_counts().to_dict())
-        write_table(out, rows, "sweeps", provenance=provenance({"scorer": flags.scorer}, [*paths, questions_path]))
+        made_by = provenance(scored_by(flags.scorer), [*paths, questions_path])
+        write_table(out, rows, "sweeps", provenance=made_by)
     if flags.out_counts:
         counts: Counter[str] = Counter()
         for path in flags.counts:
@@ -42,7 +46,7 @@ def parse_flags() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--generations", nargs="+", required=True, help="for each benchmark, the tables of all shards")
     parser.add_argument("--questions", nargs="+", required=True, help="the benchmarks, in the same order")
-    parser.add_argument("--scorer", choices=list(SCORERS), default="strict")
+    parser.add_argument("--scorer", choices=SCORERS.names(), default="strict")
     parser.add_argument("--counts", nargs="*", default=[], help="token counts of all shards")
     parser.add_argument("--out", nargs="+", required=True, help="a scored sweep for each benchmark")
     parser.add_argument("--out-counts", help="their sums, JSON")

@@ -5,12 +5,17 @@ from __future__ import annotations
 import argparse
 import logging
 
-from m1flow.bills import bill, outcomes
-from m1flow.chat_flags import add_chat_flags, chat_parameters
-from m1flow.respondents import open_respondent
-from m1flow.script import json_argument, run
-from m1flow.storage import provenance, read_table, write_json, write_rows
-from m1flow.traces import to_teach, trace_rows
+from m1flow.files.json import write_json
+from m1flow.files.parquet import read_table, write_rows
+from m1flow.files.provenance import provenance
+from m1flow.respondents.bills import bill, outcomes
+from m1flow.respondents.chat_flags import add_chat_flags, chat_parameters
+from m1flow.respondents.opening import open_respondent
+from m1flow.script import run, settings_argument
+from m1flow.study.settings.formulary import FormularySettings
+from m1flow.study.settings.section import plain
+from m1flow.study.settings.teachers import TeacherSettings
+from m1flow.traces.teaching import to_teach, trace_rows
 
 log = logging.getLogger("teach")
 
@@ -21,8 +26,8 @@ def main() -> None:
     where = f"teachers.{flags.name}"
     pool = read_table(flags.questions, "questions")
     questions = to_teach(pool, read_table(flags.difficulty, "difficulty"), flags.spec, flags.seed)
-    inputs = [flags.questions, flags.difficulty, *flags.model, *flags.spec["path"]]
-    made_by = provenance({"name": flags.name, "formulary": flags.formulary, **chat_parameters(flags)}, inputs)
+    inputs = [flags.questions, flags.difficulty, *flags.model, *flags.spec.path]
+    made_by = provenance({"name": flags.name, "formulary": plain(flags.formulary), **chat_parameters(flags)}, inputs)
     with open_respondent(flags, where, "teach") as teacher:
         write_rows(flags.out, trace_rows(teacher, questions), "traces", provenance=made_by)
     counts = {"teacher": flags.name, "questions": len(questions), **outcomes(flags.out, "traces")}
@@ -38,8 +43,8 @@ def parse_flags() -> argparse.Namespace:
     parser.add_argument("--name", required=True, help="the teacher's name in the study")
     parser.add_argument("--questions", required=True, help="table of the pool")
     parser.add_argument("--difficulty", required=True, help="table of difficulty")
-    parser.add_argument("--formulary", type=json_argument, default={}, help="the study's formulary section")
-    add_chat_flags(parser, "teachers.<name>")
+    parser.add_argument("--formulary", type=settings_argument(FormularySettings), help="the study's formulary section")
+    add_chat_flags(parser, "teachers.<name>", TeacherSettings)
     parser.add_argument("--out", required=True, help="table of traces")
     parser.add_argument("--counts", required=True, help="traces by outcome, and what they cost, JSON")
     return parser.parse_args()

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 
-from m1flow.formats import Formatter, load_tokenizer, tokenizer_fingerprint
-from m1flow.script import json_argument, run
-from m1flow.storage import iterate_table, provenance, read_table, write_rows
-from m1flow.trace_examples import example_rows
+from m1flow.files.parquet import iterate_table, read_table, write_rows
+from m1flow.files.provenance import provenance
+from m1flow.models.formats import Formatter
+from m1flow.models.tokenizers import load_tokenizer, tokenizer_fingerprint
+from m1flow.script import json_argument, named_settings_argument, run
+from m1flow.study.settings.formats import FormatSettings
+from m1flow.traces.examples import example_rows
 
 
 def main() -> None:
@@ -19,7 +22,7 @@ def main() -> None:
     )
     parameters = {
         "tokenizer": tokenizer_fingerprint(flags.tokenizer),
-        "format": flags.formats[flags.format],
+        "format": flags.formats[flags.format].dump(),
         "prompts": flags.prompts,
     }
     write_rows(flags.out, rows, "examples", provenance=provenance(parameters, [flags.questions, flags.traces]))
@@ -32,7 +35,9 @@ def parse_flags() -> argparse.Namespace:
     parser.add_argument("--traces", required=True, help="table of the teacher's traces")
     parser.add_argument("--tokenizer", required=True, help="model folder with the tokenizer")
     parser.add_argument("--format", required=True, help="the reasoning format's name")
-    parser.add_argument("--formats", type=json_argument, required=True, help="reasoning formats by name")
+    parser.add_argument(
+        "--formats", type=named_settings_argument(FormatSettings), required=True, help="reasoning formats by name"
+    )
     parser.add_argument("--prompts", type=json_argument, required=True, help="the study's prompts")
     parser.add_argument("--out", required=True, help="table of examples")
     return parser.parse_args()

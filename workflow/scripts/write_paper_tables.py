@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from m1flow.paper_tables import write_paper_tables
+from m1flow.report.paper_tables import write_paper_tables
+from m1flow.report.study_tables import StudyTables
 from m1flow.script import run
-from m1flow.study_tables import StudyTables
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
 """The one kind of error that users see."""
 
-from m1flow.shown_text import in_line
+from m1flow.text.shown import in_line
 
 
 class M1FlowError(Exception):

@@ -9,10 +9,14 @@ import logging
 import os
 import sys
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from m1flow.errors import M1FlowError
-from m1flow.shown_text import in_line, visible
+from m1flow.study.settings.problems import Rejected, read
+from m1flow.study.settings.section import Section
+from m1flow.text.shown import in_line, visible
+
+S = TypeVar("S", bound=Section)
 
 
 def run(main: Callable[[], None]) -> None:
@@ -56,6 +60,32 @@ def json_argument(text: str) -> Any:
         return json.loads(text)
     except json.JSONDecodeError as error:
         raise argparse.ArgumentTypeError(f"not JSON: {error}") from None
+
+
+def settings_argument(section: type[S]) -> Callable[[str], S]:
+    """An argparse type: a flag whose value is a section of the study, or an entry of one, as JSON.
+
+    Args:
+        section: the model of the settings, by which they are read and checked.
+    """
+
+    def parse(text: str) -> S:
+        try:
+            return read(section, json_argument(text))
+        except Rejected as problem:
+            raise argparse.ArgumentTypeError(str(problem)) from None
+
+    return parse
+
+
+def named_settings_argument(section: type[S]) -> Callable[[str], dict[str, S]]:
+    """The same of a flag whose value is a mapping of names to such settings."""
+    parse = settings_argument(section)
+
+    def parse_all(text: str) -> dict[str, S]:
+        return {name: parse(json.dumps(entry)) for name, entry in json_argument(text).items()}
+
+    return parse_all
 
 
 def prefer_this_python() -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any
 
-from m1flow.devices import free_memory
-from m1flow.engines import Completion, Engine, Request
+from m1flow.engines.interface import Completion, Engine, Request
 from m1flow.errors import M1FlowError
+from m1flow.models.gpus import free_memory
+from m1flow.study.settings.engine import EngineSettings
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ class RetryingEngine:
     """Opens an engine at once, and a second time where memory runs out, at the start or later."""
 
     def __init__(
-        self, factory: Callable[[Mapping[str, Any]], Engine], settings: Mapping[str, Any], context: Callable[[], int]
+        self, factory: Callable[[EngineSettings], Engine], settings: EngineSettings, context: Callable[[], int]
     ):
         """Open an engine.
 
@@ -37,7 +37,7 @@ class RetryingEngine:
         Raises:
             M1FlowError: memory doesn't suffice for the smaller settings either.
         """
-        self._factory, self._settings, self._context = factory, dict(settings), context
+        self._factory, self._settings, self._context = factory, settings, context
         self._under_way: dict[int, Request] = {}
         self._numbers = itertools.count()
         self._retried = False
@@ -92,12 +92,12 @@ class RetryingEngine:
             ) from None
         self._retried = True
         smaller = smaller_settings(self._settings, self._context(), reason)
-        changed = {key: value for key, value in smaller.items() if value != self._settings.get(key)}
+        changed = {key: value for key, value in smaller.dump().items() if value != getattr(self._settings, key)}
         log.warning("memory doesn't suffice (%s): once more with %s", reason, changed)
         self._settings = smaller
 
 
-def smaller_settings(settings: Mapping[str, Any], context: int, reason: str) -> dict[str, Any]:
+def smaller_settings(settings: EngineSettings, context: int, reason: str) -> EngineSettings:
     """Engine settings that need less memory: half the batch, and no longer context than is asked for.
 
     Args:
@@ -105,15 +105,16 @@ def smaller_settings(settings: Mapping[str, Any], context: int, reason: str) -> 
         context: tokens of the longest request.
         reason: what the engine said.
     """
-    share = settings.get("gpu_memory_utilization", 0.9)
+    share = settings.gpu_memory_utilization
     # A cache that is too small wants a larger part of the GPU; otherwise what isn't cache needs more room.
     cache_too_small = any(text in reason.lower() for text in _CACHE_TOO_SMALL)
-    return {
-        **settings,
-        "batch_size": max(1, settings.get("batch_size", 256) // 2),
-        "max_model_len": min(context, settings.get("max_model_len") or context),
-        "gpu_memory_utilization": max(share, 0.95) if cache_too_small else round(share * 0.85, 3),
-    }
+    return settings.model_copy(
+        update={
+            "batch_size": max(1, settings.batch_size // 2),
+            "max_model_len": min(context, settings.max_model_len or context),
+            "gpu_memory_utilization": max(share, 0.95) if cache_too_small else round(share * 0.85, 3),
+        }
+    )
 
 
 def _out_of_memory(error: BaseException | None) -> str | None:

@@ -1,0 +1,39 @@
+"""Opening an engine: what is not there, or can't be done, is refused before anything is asked."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from helpers.engine_requests import ENGINES, SETTINGS
+from m1flow.engines.opening import open_engine
+from m1flow.errors import M1FlowError
+from m1flow.study.settings.engine import EngineSettings
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+@pytest.mark.parametrize("name", ENGINES)
+def test_a_model_that_gpus_were_asked_for_is_not_run_on_the_cpu(folder, name):
+    with pytest.raises(M1FlowError, match=r"engine\.gpus: .* sees no GPU"):
+        open_engine(folder, EngineSettings(**SETTINGS, name=name, gpus=1))
+
+
+def test_a_context_that_the_model_does_not_have_is_refused(folder):
+    with pytest.raises(M1FlowError, match="engine.max_model_len: 4096 is more than the 512"):
+        open_engine(folder, EngineSettings(name="transformers", max_model_len=4096))
+
+
+def test_auto_takes_the_first_that_is_installed(folder, monkeypatch):
+    def absent(name):
+        return None if name == "vllm" else object()
+
+    monkeypatch.setattr("m1flow.engines.opening.importlib.util.find_spec", absent)
+    engine = open_engine(folder, EngineSettings(memory_mb=32))
+    assert type(engine).__name__ == "TransformersEngine"
+    with pytest.raises(M1FlowError, match="engine.name: vllm is not installed here; install it, or set engine.name to"):
+        open_engine(folder, EngineSettings(name="vllm"))
+
+
+def test_no_engine_is_opened_on_a_folder_that_is_not_whole(tmp_path):
+    with pytest.raises(M1FlowError, match="no such model folder"):
+        open_engine(tmp_path / "none", EngineSettings())

@@ -1,0 +1,127 @@
+"""The documentation: the generated reference is current, links lead somewhere, and facts told twice agree."""
+
+from __future__ import annotations
+
+import copy
+import importlib.util
+import json
+import re
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import yaml
+
+from m1flow.study.seams.adapters import ADAPTERS
+from m1flow.study.seams.scorers import SCORERS
+from m1flow.traces.selection import RECIPES
+
+ROOT = Path(__file__).parents[3]
+DOCS = ROOT / "docs"
+PAGES = [*ROOT.glob("*.md"), *DOCS.rglob("*.md"), ROOT / "config" / "README.md", ROOT / "results" / "README.md"]
+PAPER = "2504.00869"
+
+
+def writer(name: str) -> ModuleType:
+    """A script that writes a page."""
+    spec = importlib.util.spec_from_file_location(name, DOCS / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+write_config, write_tables = writer("write_config"), writer("write_tables")
+
+SCHEMA = write_config.study_schema()
+
+
+def prose(page: Path) -> str:
+    """A page without its blocks of code, in which nothing is a link or a heading."""
+    return re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+
+
+def anchors(page: Path) -> set[str]:
+    return {write_config.anchor(heading) for heading in re.findall(r"^#+ (.+)$", prose(page), re.MULTILINE)}
+
+
+def links(page: Path) -> list[str]:
+    return [link for link in re.findall(r"\]\(([^)\s]+)\)", prose(page)) if "://" not in link]
+
+
+def test_the_page_of_settings_is_current():
+    assert write_config.page(SCHEMA) == write_config.PAGE.read_text(encoding="utf-8"), "run `make docs`"
+
+
+def test_the_schema_for_editors_is_current():
+    written = json.loads(write_config.SCHEMA.read_text(encoding="utf-8"))
+    assert write_config.for_editors(SCHEMA) == written, "run `make docs`"
+
+
+def test_the_list_of_tables_is_current():
+    assert write_tables.page() == write_tables.PAGE.read_text(encoding="utf-8"), "run `make docs`"
+
+
+def test_the_page_of_settings_follows_the_schema():
+    changed = copy.deepcopy(SCHEMA)
+    engine = changed["$defs"]["EngineSettings"]["properties"]
+    engine["warp"] = {
+        "type": "integer",
+        "minimum": 3,
+        "default": 4,
+        "description": "see docs/sweep.md of results/<study>",
+    }
+    row = "| `warp` | whole number from 3 | `4` | see [sweep](sweep.md) of results/&lt;study> |"
+    assert row in write_config.page(changed)
+    del engine["warp"]["description"]
+    with pytest.raises(ValueError, match=r"engine\.warp: no description"):
+        write_config.page(changed)
+
+
+def test_the_schema_offers_what_the_library_has():
+    question_set = SCHEMA["$defs"]["QuestionSetSettings"]["properties"]
+    dataset = SCHEMA["$defs"]["DatasetSettings"]["properties"]
+    assert set(question_set["adapter"]["enum"]) == set(ADAPTERS.names())
+    assert set(dataset["recipe"]["enum"]) == set(RECIPES)
+    assert set(SCHEMA["properties"]["scorer"]["enum"]) == set(SCORERS.names())
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_leads_somewhere(page):
+    for link in links(page):
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path) if path else page
+        assert target.exists(), f"{link}: no such file"
+        assert not anchor or anchor in anchors(target), f"{link}: no such heading"
+
+
+def test_the_index_names_every_page():
+    named = {link.partition("#")[0] for link in links(DOCS / "README.md")}
+    assert {page.name for page in DOCS.glob("*.md")} - {"README.md"} <= named
+
+
+def test_the_citation_names_the_paper_and_the_licence():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert citation["cff-version"] == "1.2.0"
+    assert {"message", "title", "authors"} <= set(citation)
+    [paper] = citation["references"]
+    assert f"arXiv:{PAPER}" in [identifier["value"] for identifier in paper["identifiers"]]
+    assert PAPER in (ROOT / "README.md").read_text(encoding="utf-8")
+    assert (ROOT / "LICENSE").read_text(encoding="utf-8").startswith(f"{citation['license']} License")
+
+
+def test_the_catalog_finds_what_it_asks_for():
+    usage = yaml.safe_load((ROOT / ".snakemake-workflow-catalog.yml").read_text(encoding="utf-8"))["usage"]
+    assert usage["software-stack-deployment"]["conda"] is True
+    rules = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "rules").glob("*.smk"))
+    environments = set(re.findall(r'"\.\./(envs/[\w-]+\.yaml)"', rules))
+    assert environments and all((ROOT / path).is_file() for path in environments)
+    assert usage["report"] is True and "report(" in rules
+    readme = (ROOT / "README.md").read_text(encoding="utf-8").lower()
+    assert "snakemake" in readme and "workflow" in readme
+
+
+def test_every_change_of_the_changelog_is_of_a_known_kind():
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    kinds = re.findall(r"^### (.+)$", changelog, re.MULTILINE)
+    assert "## [Unreleased]" in changelog
+    assert kinds and set(kinds) <= {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}

@@ -1,0 +1,26 @@
+"""Look whether a study's config files can be read, since Snakemake doesn't say which line of one can't."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from m1flow.script import run
+from m1flow.study.config_files import read_mapping
+
+
+def main() -> None:
+    """End with one line where a file is no YAML: the file, its line and the cure."""
+    for file in parse_flags().configfile:
+        read_mapping(file)
+
+
+def parse_flags() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--configfile", type=Path, nargs="+", required=True, help="the study's files")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    run(main)

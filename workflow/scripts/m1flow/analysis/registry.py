@@ -1,0 +1,77 @@
+"""The study's tables by name: what each is made from, how it is declared, and its rows.
+
+What a table is made from are the parameters of its function `make`: files, facts of the study, or other tables. Their
+names are read from the module's text, so that the rules know them without importing what computes tables.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from m1flow.analysis.table import Table
+from m1flow.errors import M1FlowError
+from m1flow.files.column_kinds import Kind
+from m1flow.study.seams.tables import TABLES
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MAKE = "make"
+
+
+@cache
+def needs(name: str) -> tuple[str, ...]:
+    """What a table is made from: the names of the parameters of its `make`.
+
+    Raises:
+        M1FlowError: there is no such table, or its module has no such function.
+    """
+    file = TABLES.file(name)
+    for node in ast.parse(file.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.FunctionDef) and node.name == MAKE:
+            return tuple(parameter.arg for parameter in (*node.args.args, *node.args.kwonlyargs))
+    raise M1FlowError(f"{file}: no function {MAKE}(); define one that gives the table's rows, as docs/extending shows")
+
+
+@cache
+def declared(name: str) -> Table:
+    """The declaration of a table.
+
+    Raises:
+        M1FlowError: there is no such table, or its module declares none.
+    """
+    return TABLES.load(name, Table)
+
+
+@cache
+def all_columns() -> Mapping[str, Kind]:
+    """Every column of any table, with what it holds."""
+    return {column: kind for name in TABLES.names() for column, kind in declared(name).columns.items()}
+
+
+def make(name: str, given: Mapping[str, Any]) -> pd.DataFrame:
+    """The rows of a table.
+
+    Args:
+        name: which.
+        given: values by name, of all that the table needs but what has a default; others are not looked at.
+
+    Raises:
+        M1FlowError: something that it needs isn't given, or its rows don't have the declared columns.
+    """
+    table = declared(name)
+    if missing := [need for need in table.required if need not in given]:
+        raise M1FlowError(
+            f"{TABLES.file(name)}: {MAKE}() needs {missing[0]!r}, which was not given; given were "
+            f"{', '.join(sorted(given))}"
+        )
+    rows = table.make(**{need: given[need] for need in needs(name) if need in given})
+    if list(rows.columns) != table.names:
+        raise M1FlowError(
+            f"{TABLES.file(name)}: {MAKE}() gives the columns {', '.join(map(str, rows.columns))}, and TABLE declares "
+            f"{', '.join(table.names)}; make them the same"
+        )
+    return rows

@@ -1,0 +1,1 @@
+"""The tables of a study: a module each, whose name is the table's."""

@@ -1,0 +1,134 @@
+"""Cues compared: what is put in place of the end of thinking, at equal numbers of extensions under equal caps.
+
+Every cue goes on from the same thoughts, so questions are paired: differences are to the first cue on the same
+questions. Intervals are those of `statistics.means_with_intervals`; tests flip signs of questions' changes
+(`paired.p_value`), with Holm's correction over all tests of single benchmarks, and over those of macro averages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from m1flow.analysis.intervals import MACRO, means_with_intervals
+from m1flow.analysis.paired_tests import holm, p_value
+from m1flow.analysis.table import Table
+from m1flow.files.column_kinds import Kind
+from m1flow.files.parquet import read_table
+from m1flow.sweep.grids import GRID, Grid, alike, grid, in_common, read_scored, unaltered
+
+
+def make(*, sweeps: Sequence[Path], cue: str | None = None) -> pd.DataFrame:
+    """The table of scored sweeps; the cue is that with which the others are compared."""
+    return cue_effects_table(sweeps, cue)
+
+
+TABLE = Table(
+    title="Extension cues compared, at equal numbers of extensions",
+    columns={
+        "model": Kind.TEXT,
+        "benchmark": Kind.TEXT,
+        "cue": Kind.TEXT,
+        "budget": Kind.COUNT,
+        "extensions": Kind.COUNT,
+        "n": Kind.COUNT,
+        "accuracy": Kind.SHARE,
+        "ci_low": Kind.SHARE,
+        "ci_high": Kind.SHARE,
+        "thinking_tokens_mean": Kind.TOKENS,
+        "difference": Kind.POINTS,
+        "diff_low": Kind.POINTS,
+        "diff_high": Kind.POINTS,
+        "p": Kind.P,
+        "p_holm": Kind.P,
+    },
+    make=make,
+)
+
+
+def cue_effects_table(paths: Iterable[Path], first: str | None = None) -> pd.DataFrame:
+    """Every cue in every cell with extensions, of the models that were swept with several cues.
+
+    Args:
+        paths: scored sweeps.
+        first: the cue that the others are compared with; the first in a model's sweep where it is None.
+
+    Returns:
+        The table's columns: one row per model, benchmark (and macro average), cue, cap and number of extensions; n
+        questions. ``difference`` is accuracy minus that of the first cue, whose own rows have none. Empty where no
+        model has several cues.
+    """
+    rows: list[dict[str, Any]] = []
+    for model, own in groupby(sorted(paths), key=lambda path: path.parent.name):
+        cues = _by_cue(list(own), first)
+        for cue, grids in cues.items():
+            rows += ({"model": model, "cue": cue} | row for row in _rows(grids, next(iter(cues.values()))))
+    table = pd.DataFrame(rows, columns=TABLE.names)
+    tested = table[table["p"].notna()]
+    for _, together in tested.groupby(tested["benchmark"] == MACRO):
+        table.loc[together.index, "p_holm"] = holm(together["p"].to_numpy())
+    return table
+
+
+def _by_cue(paths: Sequence[Path], first: str | None) -> dict[str, list[Grid]]:
+    """One model's grids under each cue, of all benchmarks, the first cue first; none where there is one cue."""
+    asked = [dict.fromkeys(read_table(path, "sweeps", columns=["cue"])["cue"]) for path in paths]
+    shared = [cue for cue in asked[0] if cue and all(cue in others for others in asked)]
+    cues = sorted(shared, key=lambda cue: cue != first)
+    if len(cues) < 2:
+        return {}
+    grids: dict[str, list[Grid]] = {cue: [] for cue in cues}
+    for path in paths:
+        rows = read_scored(path, GRID)
+        for cue, own in grids.items():
+            own.append(grid(unaltered(rows, cue), path.parent.name, path.stem))
+    cut = iter(alike([one for own in grids.values() for one in own]))
+    return {cue: [next(cut) for _ in own] for cue, own in grids.items()}
+
+
+def _rows(grids: Sequence[Grid], reference: Sequence[Grid]) -> Iterator[dict]:
+    """Rows without model and cue; without differences where the reference is compared with itself."""
+    places = [place for place, (_, extensions) in enumerate(grids[0].cells) if extensions]
+    right = {one.benchmark: one.right[:, places] for one in grids}
+    tokens = {one.benchmark: one.thinking_tokens.mean(axis=(0, 1))[places] for one in grids}
+    changes = _changes(grids, reference, places) if grids is not reference else {}
+    differences = means_with_intervals(changes, change=True) if changes else {}
+    for benchmark, means in means_with_intervals(right).items():
+        among = list(right) if benchmark == MACRO else [benchmark]
+        for number, place in enumerate(places):
+            budget, extensions = grids[0].cells[place]
+            row = {
+                "benchmark": benchmark,
+                "budget": budget,
+                "extensions": extensions,
+                "n": means.n,
+                "accuracy": means.value[number],
+                "ci_low": means.low[number],
+                "ci_high": means.high[number],
+                "thinking_tokens_mean": float(np.mean([tokens[name][number] for name in among])),
+            }
+            if changes:
+                difference = differences[benchmark]
+                row |= {
+                    "difference": difference.value[number],
+                    "diff_low": difference.low[number],
+                    "diff_high": difference.high[number],
+                    "p": p_value([changes[name][:, number] for name in among], grids[0].samples),
+                }
+            yield row
+
+
+def _changes(grids: Sequence[Grid], reference: Sequence[Grid], places: Sequence[int]) -> Mapping[str, np.ndarray]:
+    """What each question gains in each cell, by benchmark."""
+    changes = {}
+    for one, other in zip(grids, reference, strict=True):
+        mine, theirs = in_common(one, other)
+        changes[one.benchmark] = (
+            one.right[np.ix_(mine, np.array(places))] - other.right[np.ix_(theirs, np.array(places))]
+        )
+    return changes

@@ -1,0 +1,109 @@
+"""How far a judge's labels agree with a person's.
+
+Methods and sources:
+    Shares: the Wilson score interval, as in `intervals`.
+    Cohen's kappa, agreement beyond what both labellers' habits would give by chance: Cohen 1960, Educ. Psychol.
+    Meas. 20:37; its interval from the large-sample standard error of Fleiss, Cohen and Everitt 1969, Psychol. Bull.
+    72:323, as statsmodels has it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from m1flow.analysis.intervals import wilson
+from m1flow.analysis.table import Table
+from m1flow.files.column_kinds import Kind
+from m1flow.files.parquet import read_table
+from m1flow.study.hand_labels import LABELS, NO_LABEL, AnswerKey, read_hand_labels
+
+ALL = "all"
+"""Stands for a hand label in the row over all of them."""
+
+_KAPPA = ["kappa", "kappa_low", "kappa_high"]
+_NO_WIDTH = 1e-6  # a standard error that is 0 but for rounding
+
+
+def make(*, judged: Path, hand_labels: Path | None = None) -> pd.DataFrame:
+    """The table of judged.parquet and of the file of hand labels, if any."""
+    by_hand = read_hand_labels(hand_labels) if hand_labels else {}
+    return agreement_table(read_table(judged, "judged", ["model", "question_id", "sample", "label"]), by_hand)
+
+
+TABLE = Table(
+    title="How far the judge agrees with people",
+    columns={
+        "hand_label": Kind.TEXT,
+        "n": Kind.COUNT,
+        "judged_knowledge": Kind.COUNT,
+        "judged_reasoning": Kind.COUNT,
+        "judged_other": Kind.COUNT,
+        "unread": Kind.COUNT,
+        "agreement": Kind.SHARE,
+        "ci_low": Kind.SHARE,
+        "ci_high": Kind.SHARE,
+        "kappa": Kind.EFFECT,
+        "kappa_low": Kind.EFFECT,
+        "kappa_high": Kind.EFFECT,
+    },
+    make=make,
+)
+
+
+def agreement_table(judged: pd.DataFrame, hand_labels: Mapping[AnswerKey, str]) -> pd.DataFrame:
+    """How far the judge agrees with a person.
+
+    Args:
+        judged: rows of the judged contract.
+        hand_labels: the person's; those of answers that weren't judged don't count.
+
+    Returns:
+        The table's columns, a row for each hand label and one over ALL; no rows where nothing is labelled by both. n:
+        answers with both labels, of them ``judged_<label>`` by what the judge says; NO_LABEL: answers without a judge's
+        label, which are in no n. agreement: the share of n whose labels are the same, with a Wilson interval. kappa,
+        with its interval, is in the row ALL.
+    """
+    # A question that is in two benchmarks has one hand label: it counts once.
+    answers = judged.drop_duplicates(["model", "question_id", "sample"])
+    keys = map(AnswerKey, answers["model"], answers["question_id"], answers["sample"])
+    by_hand = pd.Series([hand_labels.get(key) for key in keys], answers.index, dtype=object)
+    counted = pd.crosstab(by_hand, answers["label"].fillna(NO_LABEL)) if by_hand.notna().any() else pd.DataFrame()
+    counted = counted.reindex(index=LABELS, columns=[*LABELS, NO_LABEL], fill_value=0).astype(int)
+    confusion = counted[list(LABELS)].to_numpy()
+    if not counted.to_numpy().any():
+        return pd.DataFrame(columns=TABLE.names)
+    rows = [
+        _row(label, confusion[place], int(confusion[place, place]), counted.loc[label, NO_LABEL])
+        for place, label in enumerate(LABELS)
+    ]
+    total = _row(ALL, confusion.sum(axis=0), int(np.trace(confusion)), counted[NO_LABEL].sum())
+    table = pd.DataFrame([*rows, total], columns=TABLE.names[:-3])
+    table.loc[len(table) - 1, _KAPPA] = kappa(confusion)
+    return table.astype({name: float for name in _KAPPA})
+
+
+def kappa(confusion: np.ndarray) -> tuple[float, float, float]:
+    """Cohen's kappa of a square table of counts with its 95 % interval.
+
+    NaN where all counts are in one place of the diagonal: chance explains everything. An interval of no width is NaN as
+    well: where all labels agree, or a labeller gives the same one to all, it would claim more than is known.
+    """
+    from statsmodels.stats.inter_rater import cohens_kappa
+
+    if not confusion.any():
+        return math.nan, math.nan, math.nan
+    with np.errstate(divide="ignore", invalid="ignore"):
+        result = cohens_kappa(confusion)
+    if not result.std_kappa > _NO_WIDTH:
+        return float(result.kappa), math.nan, math.nan
+    return float(result.kappa), max(-1.0, float(result.kappa_low)), min(1.0, float(result.kappa_upp))
+
+
+def _row(label: str, said: np.ndarray, alike: int, unread: int) -> list:
+    n = int(said.sum())
+    return [label, n, *map(int, said), int(unread), alike / n if n else math.nan, *wilson(alike, n)]

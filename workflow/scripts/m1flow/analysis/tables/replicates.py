@@ -1,0 +1,147 @@
+"""What another training seed would change: several models that differ in their seed only.
+
+Questions and seeds are two crossed samples: other questions could have been asked, and other seeds trained with. The
+interval's variance is the sum of what either would change, which counts what only question and seed together do twice,
+as drawing both again would (the pigeonhole bootstrap: Owen 2007, Ann. Appl. Stat. 1:386). What other questions would
+change is recovered from the limits of the interval over questions of the seeds' mean, on either side (Zou and Donner
+2008, Stat. Med. 27:1693), so that it is known near 0 and 1 too. Seeds are few, so a bootstrap over them is too narrow;
+the interval is of Student's t with the degrees of freedom of Satterthwaite 1946, Biometrics Bull. 2:110. It is about
+accuracy as training and questions come, not about the models at hand.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy import special
+
+from m1flow.analysis.intervals import CONFIDENCE, MACRO, Means, means_with_intervals
+from m1flow.analysis.table import Table
+from m1flow.files.column_kinds import Kind
+from m1flow.sweep.grids import Grid, read_by_model
+
+log = logging.getLogger(__name__)
+
+
+def make(*, sweeps: Sequence[Path], cue: str | None = None, seed_groups: Mapping[str, Sequence[str]]) -> pd.DataFrame:
+    """The table of scored sweeps.
+
+    Args:
+        sweeps: scored sweeps.
+        cue: whose extensions to read; the first in each sweep where it is None.
+        seed_groups: the study's ``replicates``: models that differ in their seed only, by a name for them together.
+    """
+    return replicates_table(read_by_model(sweeps, cue), seed_groups)
+
+
+TABLE = Table(
+    title="What another training seed would change",
+    columns={
+        "replicates": Kind.TEXT,
+        "benchmark": Kind.TEXT,
+        "budget": Kind.COUNT,
+        "seeds": Kind.COUNT,
+        "n": Kind.COUNT,
+        "accuracy": Kind.SHARE,
+        "seed_sd": Kind.SHARE,
+        "lowest": Kind.SHARE,
+        "highest": Kind.SHARE,
+        "ci_low": Kind.SHARE,
+        "ci_high": Kind.SHARE,
+    },
+    make=make,
+)
+
+
+def replicates_table(models: Mapping[str, Sequence[Grid]], replicates: Mapping[str, Sequence[str]]) -> pd.DataFrame:
+    """Accuracy over seeds, under every budget that all replicates were measured with.
+
+    Args:
+        models: each model's grids, as `grids.by_model` gives them.
+        replicates: models that differ in the seed only, by a name for them together; models without sweeps are left
+            out, and logged.
+
+    Returns:
+        The table's columns: ``accuracy`` is the mean over seeds, ``seed_sd`` the standard deviation between them
+        (divided by seeds less one), ``lowest`` and ``highest`` the worst and the best one; ``n`` counts questions.
+    """
+    rows = []
+    for name, members in replicates.items():
+        there = [models[member] for member in members if member in models]
+        if missing := len(members) - len(there):
+            log.warning("%s: %d of %d replicates have no sweep: left out", name, missing, len(members))
+        if len(there) > 1:
+            rows += [{"replicates": name, "seeds": len(there)} | row for row in _rows(there)]
+    return pd.DataFrame(rows, columns=TABLE.names)
+
+
+def _rows(members: Sequence[Sequence[Grid]]) -> list[dict]:
+    budgets = [
+        budget for budget, extensions in members[0][0].cells if not extensions and _all_have(members, (budget, 0))
+    ]
+    cells = [(budget, 0) for budget in budgets]
+    # (seed, question, budget) of every benchmark.
+    right = {same[0].benchmark: np.stack(_aligned(same, cells)) for same in zip(*members, strict=True)}
+    rows = []
+    for benchmark, means in means_with_intervals({name: shares.mean(axis=0) for name, shares in right.items()}).items():
+        among = list(right.values()) if benchmark == MACRO else [right[benchmark]]
+        each = np.mean([shares.mean(axis=1) for shares in among], axis=0)
+        low, high = _interval(each, means)
+        for place, budget in enumerate(budgets):
+            rows.append(
+                {
+                    "benchmark": benchmark,
+                    "budget": budget,
+                    "n": means.n,
+                    "accuracy": means.value[place],
+                    "seed_sd": each[:, place].std(ddof=1),
+                    "lowest": each[:, place].min(),
+                    "highest": each[:, place].max(),
+                    "ci_low": low[place],
+                    "ci_high": high[place],
+                }
+            )
+    return rows
+
+
+def _interval(each: np.ndarray, means: Means) -> tuple[np.ndarray, np.ndarray]:
+    """The interval of every budget's accuracy.
+
+    Args:
+        each: each seed's accuracy, (seed, budget).
+        means: of the seeds' mean, with what other questions would change.
+    """
+    seeds = len(each)
+    of_seeds = each.var(axis=0, ddof=1) / seeds
+    quantile = 0.5 + CONFIDENCE / 2
+    lengths = []
+    for length in (means.value - means.low, means.high - means.value):
+        variance = of_seeds + (length / special.ndtri(quantile)) ** 2
+        # Only seeds are few: the less of the variance is theirs, the more degrees of freedom.
+        freedom = (seeds - 1) * (variance / of_seeds.clip(min=1e-30)) ** 2
+        lengths.append(special.stdtrit(freedom.clip(min=seeds - 1), quantile) * np.sqrt(variance))
+    return (means.value - lengths[0]).clip(min=0), (means.value + lengths[1]).clip(max=1)
+
+
+def _all_have(members: Sequence[Sequence[Grid]], cell: tuple[int, int]) -> bool:
+    return all(cell in one.cells for grids in members for one in grids)
+
+
+def _aligned(same: Sequence[Grid], cells: Sequence[tuple[int, int]]) -> list[np.ndarray]:
+    """Shares of right samples, (question, cell), of the questions that all have, in one order."""
+    shared = _index(same[0])
+    for one in same[1:]:
+        shared = shared.intersection(_index(one), sort=False)
+    if dropped := max(len(one.questions) for one in same) - len(shared):
+        log.warning("%s: %d questions aren't in all replicates: left out", same[0].benchmark, dropped)
+    return [
+        one.right[np.ix_(_index(one).get_indexer(shared), [one.cells.index(cell) for cell in cells])] for one in same
+    ]
+
+
+def _index(one: Grid) -> pd.Index:
+    return pd.Index(one.questions)

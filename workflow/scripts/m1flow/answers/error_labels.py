@@ -1,0 +1,20 @@
+r"""Kinds of error: the labels that a judge and people give to wrong answers, read strictly.
+
+A judge's answer gives a label by ``\boxed{...}`` alone: every box that isn't empty must hold the same label, case and a
+final full stop aside. A label in a sentence, two labels, a box that is never closed give none.
+"""
+
+from __future__ import annotations
+
+from m1flow.study.hand_labels import LABELS, folded_label
+from m1flow.text.boxes import bare, find_boxes
+
+
+def parse_label(answer: str) -> str | None:
+    """The label that a judge's answer plainly gives, by the rule above; else None."""
+    boxes, unclosed = find_boxes(answer)
+    said = {folded_label(bare(content)) for content, _, _ in boxes} - {""}
+    if unclosed or len(said) != 1:
+        return None
+    (label,) = said
+    return label if label in LABELS else None

@@ -1,0 +1,56 @@
+"""Outcomes: what became of an answer that was asked for, by name, and why there may be nothing in it to read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+PARSED, UNPARSED, TRUNCATED, EMPTY, REFUSED = "parsed", "unparsed", "truncated", "empty", "refused"
+
+T = TypeVar("T")
+
+
+class FinishedTurn(Protocol):
+    """What a model said in one turn, as `chat.turns.ModelTurn` has it."""
+
+    @property
+    def answer(self) -> str:
+        """The answer segment."""
+
+    @property
+    def finished(self) -> bool:
+        """Thinking and answer both came to their end."""
+
+    @property
+    def refused(self) -> bool:
+        """Whoever serves the model refused to answer."""
+
+
+def why_unread(turn: FinishedTurn) -> str | None:
+    """Why a turn has no answer to read: refused, truncated or empty; None where it has one.
+
+    What was cut counts as truncated whatever it says.
+    """
+    if turn.refused:
+        return REFUSED
+    if not turn.finished:
+        return TRUNCATED
+    return None if turn.answer.strip() else EMPTY
+
+
+def read_turn(turn: FinishedTurn, read: Callable[[str], T | None], success: str = PARSED) -> tuple[T | None, str]:
+    """What a turn's answer says, and the outcome.
+
+    Args:
+        turn: what was said.
+        read: takes an answer that came to its end; gives None where it says nothing plainly.
+        success: the outcome of an answer that could be read.
+
+    Returns:
+        What was read and ``success``; or None and refused, truncated, empty or unparsed.
+    """
+    outcome = why_unread(turn)
+    if outcome is not None:
+        return None, outcome
+    value = read(turn.answer)
+    return value, UNPARSED if value is None else success

@@ -1,0 +1,26 @@
+"""A reading: the option that an answer states, or none; and when that option counts as right."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from m1flow.text.boxes import squeezed
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """What a text answers: an option (its first index where two say the same), or None and why."""
+
+    index: int | None
+    outcome: str
+
+
+def same_text(one: str, other: str) -> bool:
+    """Whether two options say the same: equal but for white space. Case counts ("Aa" and "aa" are two genotypes)."""
+    return squeezed(one) == squeezed(other)
+
+
+def is_right(index: int | None, options: Sequence[str], answer_index: int) -> bool:
+    """Whether a parsed option is the right one, or says the same."""
+    return index is not None and same_text(options[index], options[answer_index])

@@ -1,0 +1,1 @@
+"""Scorers, one in each file: every one says which option an answer states."""

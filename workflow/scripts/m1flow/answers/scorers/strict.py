@@ -1,0 +1,15 @@
+"""The strict parser: an option that is plainly stated, or nothing."""
+
+from __future__ import annotations
+
+from m1flow.answers.reading import Parsed
+from m1flow.answers.scorer import Answer, Scorer
+from m1flow.answers.strict import parse_answer
+
+
+def read(answer: Answer) -> Parsed:
+    """What `answers.strict` reads."""
+    return parse_answer(answer.text, answer.options, finished=answer.finished)
+
+
+SCORER = Scorer(version=1, reads_right_option=False, read=read)

@@ -1,0 +1,1 @@
+"""Chats: a user turn in, reasoning and an answer out, each asked once."""

@@ -1,0 +1,1 @@
+"""OpenAI-compatible endpoints: requests, retries, pace, ledger and spending cap."""

@@ -1,0 +1,134 @@
+"""Models behind OpenAI-compatible endpoints: hosted ones, or a server of one's own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import threading
+from collections.abc import Callable, Generator, Iterable, Iterator
+from typing import Any
+
+from m1flow.chat.turns import ModelTurn, UserTurn
+from m1flow.endpoints.ledger import Account, Ledger
+from m1flow.endpoints.run import Endpoint, EndpointRun
+from m1flow.errors import M1FlowError
+from m1flow.files.fingerprints import fingerprint
+from m1flow.study.settings.endpoints import EndpointSettings
+
+
+class EndpointChat:
+    """A model behind ``{url}/chat/completions`` as a `Chat`; docs/endpoints.md says what it survives.
+
+    The key is read from the environment, and is in nothing that this class writes, logs or raises.
+    """
+
+    def __init__(self, name: str, settings: EndpointSettings, *, ledger: Ledger, purpose: str, thinks: bool):
+        """Take an endpoint of the config; nothing is sent yet.
+
+        Args:
+            name: of the endpoint, for messages.
+            settings: its entry in ``endpoints``.
+            ledger: where what it bills is entered. The caller closes it.
+            purpose: what it is asked for, such as "traces/r1": the ledger adds up by it.
+            thinks: the model thinks before it answers: what is cut before a visible end of thinking has no answer.
+
+        Raises:
+            M1FlowError: the environment has no usable key.
+        """
+        self.identity = endpoint_identity(settings, thinks)
+        self.name, self.settings, self.purpose = name, settings, purpose
+        self._endpoint = Endpoint(name, settings, _read_key(name, settings), ledger, thinks)
+        self._active: Generator[tuple[UserTurn, ModelTurn]] | None = None
+
+    def __repr__(self) -> str:
+        """Without the key."""
+        return f"EndpointChat({self.name!r}, model={self.settings.model!r})"
+
+    def turns(self, asked: Iterable[UserTurn], max_tokens: int) -> Iterator[tuple[UserTurn, ModelTurn]]:
+        """Ask everything, so many at a time, and yield turns as they come.
+
+        Requests under way go on while the caller works on a turn only as far as the operating system buffers them.
+
+        Raises:
+            M1FlowError: once all turns that could be had are handed over: questions without an answer, a limit of the
+                config that is reached, or an endpoint that takes no request. A rerun asks only for what is missing.
+            KeyboardInterrupt: likewise, after Ctrl-C; the caller isn't interrupted while it works on a turn.
+        """
+        self.close()
+        self._active = self._turns(asked, max_tokens)
+        return self._active
+
+    def close(self) -> None:
+        """End the turns that are under way, if their caller left off in the middle, and disconnect."""
+        if self._active is not None:
+            self._active.close()
+            self._active = None
+
+    def _turns(self, asked: Iterable[UserTurn], max_tokens: int) -> Generator[tuple[UserTurn, ModelTurn]]:
+        account = Account(self.name, self.purpose, fingerprint([self.identity, max_tokens]))
+        run = EndpointRun(self._endpoint, account, iter(asked), max_tokens)
+        with asyncio.Runner() as runner, _ctrl_c(lambda: runner.get_loop().call_soon_threadsafe(run.interrupt)):
+            try:
+                runner.run(run.open())
+                while runner.run(run.more()):
+                    while run.ready:
+                        yield run.ready.popleft()
+                run.check()
+            finally:
+                runner.run(run.close())
+
+
+@contextlib.contextmanager
+def _ctrl_c(heed: Callable[[], object]) -> Iterator[None]:
+    """Let the first Ctrl-C call ``heed``, and raise KeyboardInterrupt at the end.
+
+    Python raises it wherever the program happens to be: between a response and its entry in the ledger, or where errors
+    are swallowed, as in a finalizer, so that the program goes on. `asyncio.Runner` heeds it only while it runs.
+    """
+    ours = threading.current_thread() is threading.main_thread()
+    if not ours or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield
+        return
+    pressed = False
+
+    def press(*_: object) -> None:
+        nonlocal pressed
+        if pressed:
+            raise KeyboardInterrupt
+        pressed = True
+        heed()
+
+    signal.signal(signal.SIGINT, press)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if pressed:
+        raise KeyboardInterrupt
+
+
+def endpoint_identity(settings: EndpointSettings, thinks: bool = False) -> Any:
+    """What decides an endpoint's answers beside text, sampling and limit, as far as the config says; not its URL."""
+    identity = {"model": settings.model, "revision": settings.revision, "thinks": thinks}
+    changed = {"extra_body": settings.extra_body, "omit": sorted(settings.omit)}
+    return ["endpoint", identity | {name: value for name, value in changed.items() if value}]
+
+
+def _read_key(name: str, settings: EndpointSettings) -> str | None:
+    variable = settings.key_variable
+    if variable is None:
+        return None
+    key = os.environ.get(variable, "").strip()
+    if not key:
+        raise M1FlowError(
+            f"endpoints.{name}.key_variable: the environment has no {variable}; "
+            "set it to the endpoint's key, then rerun"
+        )
+    if not key.isascii() or not key.isprintable() or " " in key:
+        raise M1FlowError(
+            f"endpoints.{name}.key_variable: what the environment has in {variable} can't be a key; "
+            "set it without quotes, spaces and line breaks"
+        )
+    return key

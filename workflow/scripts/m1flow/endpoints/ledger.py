@@ -1,0 +1,295 @@
+"""What endpoints were paid for: every response on disk before it is used, shared by all processes of a study.
+
+The ledger is a journal of its own. Each process writes lines of its own key, one per response, that hold the response
+and the process's sums so far; so its newest line is all that is needed to add up, and a line lost is made good by the
+next. Under a spending cap, what requests under way may cost at most is written down before they are sent. A process
+that is killed leaves that behind, and it counts as spent: the endpoint may have billed it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import threading
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+from m1flow.files.fingerprints import fingerprint
+from m1flow.files.journal import Journal
+from m1flow.study.settings.endpoints import PriceSettings
+
+
+class Account(NamedTuple):
+    """Whose response it is: the endpoint, what it was asked for (a stage), and a fingerprint of how."""
+
+    endpoint: str
+    purpose: str
+    settings: str
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Tokens that were billed; the cached ones are part of the prompt's."""
+
+    prompt_tokens: int
+    cached_tokens: int
+    completion_tokens: int
+
+
+@dataclass(frozen=True)
+class Price:
+    """US dollars per million tokens."""
+
+    prompt: float
+    cached_prompt: float
+    completion: float
+
+    @classmethod
+    def of(cls, settings: PriceSettings) -> Price:
+        """From the config's ``price``; cached prompt tokens cost as much as others where it doesn't say."""
+        cached = settings.prompt if settings.cached_prompt is None else settings.cached_prompt
+        return cls(settings.prompt, cached, settings.completion)
+
+    def cost(self, usage: Usage) -> float:
+        """US dollars."""
+        fresh = usage.prompt_tokens - usage.cached_tokens
+        dear = fresh * self.prompt + usage.cached_tokens * self.cached_prompt
+        return (dear + usage.completion_tokens * self.completion) / 1e6
+
+    def at_most(self, prompt_tokens: int, completion_tokens: int) -> float:
+        """US dollars of so many tokens, cached or not."""
+        return (prompt_tokens * max(self.prompt, self.cached_prompt) + completion_tokens * self.completion) / 1e6
+
+
+@dataclass
+class Sums:
+    """Responses added up.
+
+    Attributes:
+        responses: all that were billed, or may have been.
+        prompt_tokens: billed, the cached ones among them.
+        cached_tokens: billed.
+        completion_tokens: billed.
+        cost: US dollars for these tokens; 0 where there is no price.
+        unmetered: of the responses, those that didn't say what they used, or never arrived whole.
+        unmetered_cost: US dollars that these may have cost at most; not in ``cost``.
+    """
+
+    responses: int = 0
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    completion_tokens: int = 0
+    cost: float = 0.0
+    unmetered: int = 0
+    unmetered_cost: float = 0.0
+
+    def add(self, other: Sums) -> None:
+        """Add another's figures."""
+        for name, value in vars(other).items():
+            setattr(self, name, getattr(self, name) + value)
+
+
+@dataclass
+class _Book:
+    """One process's sums for one account, of these the wasted ones, and what requests under way may cost."""
+
+    account: Account
+    billed: Sums = field(default_factory=Sums)
+    wasted: Sums = field(default_factory=Sums)
+    reserved: float = 0.0
+    reservations: int = 0
+
+    def record(self, response: Any = None) -> dict[str, Any]:
+        sums = {"billed": vars(self.billed), "wasted": vars(self.wasted), "reserved": self.reserved}
+        return self.account._asdict() | sums | {"response": response}
+
+    @classmethod
+    def read(cls, record: Mapping[str, Any]) -> _Book:
+        account = Account(record["endpoint"], record["purpose"], record["settings"])
+        return cls(account, Sums(**record["billed"]), Sums(**record["wasted"]), record["reserved"])
+
+    @property
+    def committed(self) -> float:
+        return self.billed.cost + self.billed.unmetered_cost + self.reserved
+
+
+class Ledger:
+    """The file of all that was billed. Any number of processes may have it open; in one process it is safe to share."""
+
+    def __init__(self, path: Path | str):
+        """Open or create it.
+
+        Raises:
+            M1FlowError: the path can't be written.
+        """
+        self._journal = Journal(path)
+        self.path = self._journal.path
+        self._lock = os.open(f"{self.path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        self._mutex = threading.RLock()
+        self._writer = uuid.uuid4().hex
+        self._own: dict[Account, _Book] = {}
+        self._others: dict[str, _Book] = {}
+        self._seen = -1
+        self._closed = False
+
+    def enter(
+        self,
+        account: Account,
+        usage: Usage | None,
+        cost: float | None,
+        *,
+        at_most: float = 0.0,
+        response_id: str | None = None,
+        wasted: str | None = None,
+    ) -> None:
+        """Write down a response that was billed, or may have been.
+
+        Args:
+            account: whose it is.
+            usage: its tokens; None where it didn't say.
+            cost: US dollars; None where there is no price or no usage.
+            at_most: US dollars that a response without usage may have cost.
+            response_id: the endpoint's own, for comparing with its bill.
+            wasted: why its answer can't be used; None for one that is.
+        """
+        tokens = (usage.prompt_tokens, usage.cached_tokens, usage.completion_tokens) if usage else (0, 0, 0)
+        sums = Sums(1, *tokens, cost or 0.0, int(usage is None), at_most if usage is None else 0.0)
+        response = {"id": response_id, "tokens": list(tokens) if usage else None, "cost": cost, "wasted": wasted}
+        with self._mutex:
+            book = self._book(account)
+            book.billed.add(sums)
+            if wasted is not None:
+                book.wasted.add(sums)
+            with self._exclusive():
+                self._write(book, response)
+
+    def reserve(self, account: Account, amount: float, cap: float) -> bool:
+        """Set an amount aside for a request, unless what is spent or set aside at its endpoint would exceed the cap.
+
+        Give it back with `release` once the request is over, after its response was entered.
+        """
+        with self._mutex, self._exclusive():
+            self._look()
+            if self._committed(account.endpoint) + amount > cap:
+                return False
+            book = self._book(account)
+            book.reserved += amount
+            book.reservations += 1
+            self._write(book)
+            return True
+
+    def release(self, account: Account, amount: float) -> None:
+        """Give back what was set aside. It is written down with the next line, or on closing."""
+        with self._mutex:
+            book = self._book(account)
+            book.reservations -= 1
+            book.reserved = max(book.reserved - amount, 0.0) if book.reservations else 0.0
+
+    def committed(self, endpoint: str) -> float:
+        """US dollars spent at an endpoint, unmetered responses at their most and requests under way included."""
+        with self._mutex, self._exclusive():
+            self._look()
+            return self._committed(endpoint)
+
+    def totals(self) -> dict[str, Any]:
+        """The sums: ``all``, ``purposes`` by name, and ``endpoints`` by name.
+
+        Each is a dict of the fields of `Sums`, with ``wasted``, such a dict of the responses that couldn't be used,
+        and ``in_flight_cost``, US dollars that requests under way may cost, or those of a process that was killed.
+        """
+        books = self._books()
+        return {
+            "all": _sum(books),
+            "purposes": _grouped(books, "purpose"),
+            "endpoints": _grouped(books, "endpoint"),
+        }
+
+    def close(self) -> None:
+        """Write down what was given back, and let go of the files; closing twice is harmless."""
+        with self._mutex:
+            if self._closed:
+                return
+            self._closed = True
+            with self._exclusive():
+                for book in self._own.values():
+                    record = self._journal.get(self._key(book.account))
+                    if record is not None and record["reserved"] != book.reserved:
+                        self._write(book)
+            self._journal.close()
+            os.close(self._lock)
+
+    def __enter__(self) -> Self:
+        """Use as a context manager that closes."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close."""
+        self.close()
+
+    @contextlib.contextmanager
+    def _exclusive(self) -> Iterator[None]:
+        """One process at a time. The journal's own lock holds for one line only."""
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            fcntl.flock(self._lock, fcntl.LOCK_UN)
+
+    def _book(self, account: Account) -> _Book:
+        return self._own.setdefault(account, _Book(account))
+
+    def _books(self) -> list[_Book]:
+        with self._mutex, self._exclusive():
+            self._look()
+            return [*self._own.values(), *self._others.values()]
+
+    def _committed(self, endpoint: str) -> float:
+        books = [*self._own.values(), *self._others.values()]
+        return sum(book.committed for book in books if book.account.endpoint == endpoint)
+
+    def _key(self, account: Account) -> str:
+        return fingerprint([self._writer, *account])
+
+    def _write(self, book: _Book, response: Any = None) -> None:
+        unchanged = self._size() == self._seen
+        self._journal.append(self._key(book.account), book.record(response))
+        if unchanged:  # by others, since the last look at their lines
+            self._seen = self._size()
+
+    def _look(self) -> None:
+        """Read what other processes have written since the last look."""
+        if self._size() == self._seen:
+            return
+        own = {self._key(account) for account in self._own}
+        for key in self._journal.keys():  # noqa: SIM118 (a journal is no mapping)
+            if key not in own:
+                record = self._journal.get(key)
+                assert record is not None  # it has the key
+                self._others[key] = _Book.read(record)
+        self._seen = self._size()
+
+    def _size(self) -> int:
+        return self.path.stat().st_size
+
+
+def _grouped(books: list[_Book], part: str) -> dict[str, Any]:
+    names = sorted({getattr(book.account, part) for book in books})
+    return {name: _sum(book for book in books if getattr(book.account, part) == name) for name in names}
+
+
+def _sum(books: Any) -> dict[str, Any]:
+    billed, wasted, in_flight = Sums(), Sums(), 0.0
+    for book in books:
+        billed.add(book.billed)
+        wasted.add(book.wasted)
+        in_flight += book.reserved
+    return asdict(billed) | {"wasted": asdict(wasted), "in_flight_cost": in_flight}
+
+
+def ledger_path(journal: str | Path) -> Path:
+    """The bills beside a journal of an endpoint's answers."""
+    return Path(journal).with_suffix(".ledger.jsonl")

@@ -1,0 +1,65 @@
+"""Why a run at an endpoint ends without all its answers: one line each, with the key of the config and the cure."""
+
+from __future__ import annotations
+
+from m1flow.endpoints.protocol import Fatal
+from m1flow.errors import M1FlowError
+from m1flow.study.settings.endpoints import EndpointSettings
+
+
+class Problems:
+    """The errors of one endpoint of the config."""
+
+    def __init__(self, name: str, settings: EndpointSettings):
+        """Take the endpoint's name and settings."""
+        self._name, self._settings = name, settings
+
+    def fatal(self, error: Fatal) -> M1FlowError:
+        """Its key, address or model is not taken."""
+        variable = self._settings.key_variable
+        key = f"set ${variable} to a valid key" if variable else "name the environment variable that holds a key there"
+        cures = {"key_variable": key, "url": f"see endpoints.{self._name}.url and model"}
+        return self._error(error.key, str(error), f"{cures[error.key]}, then rerun")
+
+    def nothing_taken(self, cause: str) -> M1FlowError:
+        """Every request is rejected."""
+        cure = f"correct the settings of endpoints.{self._name}, or max_tokens, then rerun"
+        return self._error("model", f"no request is taken ({cause})", cure)
+
+    def other_model(self, cause: str) -> M1FlowError:
+        """All responses are of a model of another name."""
+        return self._error("answers_as", cause, "set answers_as to that name if it is the same model, then rerun")
+
+    def dead(self, seconds: float, cause: str, answered: int) -> M1FlowError:
+        """Nothing was answered while a question had all its attempts."""
+        what = f"no question was answered for {seconds:,.0f} s ({cause}); {_kept(answered)}"
+        return self._error("url", what, "see that the endpoint works, then rerun")
+
+    def unanswered(self, number: int, cause: str, answered: int) -> M1FlowError:
+        """Some questions were given up, the last of them for this cause."""
+        what = f"{number:,} questions have no answer after repeated attempts (the last cause: {cause}); "
+        return self._error("question_seconds", what + _kept(answered), "rerun to ask only for those that are missing")
+
+    def long_pause(self, seconds: float, answered: int) -> M1FlowError:
+        """The endpoint asks to wait for longer than a question may take."""
+        what = f"the endpoint asks to wait {seconds:,.0f} s; {_kept(answered)}"
+        return self._error("question_seconds", what, "rerun then, or give a question more time")
+
+    def out_of_time(self, answered: int) -> M1FlowError:
+        """The run's own time is over."""
+        what = f"{self._settings.stop_after_minutes:g} minutes are over; {_kept(answered)}"
+        return self._error("stop_after_minutes", what, "rerun to go on")
+
+    def cap_reached(self, spent: float, next_cost: float, answered: int) -> M1FlowError:
+        """What is left under the cap may not do for another question."""
+        cap = self._settings.spending_cap
+        what = f"${spent:,.4f} of ${cap:,.2f} are spent and the next question may cost ${next_cost:,.4f}; "
+        cure = f"raise endpoints.{self._name}.spending_cap and rerun"
+        return self._error("spending_cap", what + _kept(answered), cure)
+
+    def _error(self, key: str, what: str, cure: str) -> M1FlowError:
+        return M1FlowError(f"endpoints.{self._name}.{key}: {what}; {cure}")
+
+
+def _kept(answered: int) -> str:
+    return f"{answered:,} questions are answered and kept"

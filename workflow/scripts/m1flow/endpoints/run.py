@@ -1,0 +1,434 @@
+"""One run against an endpoint: many requests at a time, failures retried, limits and the spending cap kept."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import random
+import time
+from collections import Counter, deque
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from m1flow.chat.turns import ModelTurn, UserTurn
+from m1flow.endpoints.http import EndpointHttp
+from m1flow.endpoints.ledger import Account, Ledger
+from m1flow.endpoints.pace import Grant, Pace
+from m1flow.endpoints.problems import Problems
+from m1flow.endpoints.protocol import (
+    Broken,
+    Fatal,
+    Passing,
+    Rejected,
+    Reply,
+    Silent,
+    Unusable,
+    failure,
+    read_message,
+    read_reply,
+    redact,
+    request_body,
+)
+from m1flow.endpoints.spending import Spending
+from m1flow.study.settings.endpoints import EndpointSettings
+
+log = logging.getLogger(__name__)
+
+_LONGEST_WAIT = 60.0
+"""Seconds; waits before another attempt are drawn from 0 to 1, 2, 4, ... up to this."""
+_UNUSABLE = 8
+"""Billed responses without a usable answer, after which a question is given up."""
+_PROBE = "What is 1 + 1?"
+"""Asked where all questions are rejected, to see whether the endpoint takes any."""
+_OTHER_MODELS = 3
+"""Responses of another model, before any of the right one, after which the config must be wrong."""
+
+
+class _Ended(Exception):
+    """The run is ending: send nothing more."""
+
+
+@dataclass
+class _Question:
+    """One turn to be had."""
+
+    asked: UserTurn
+    body: bytes
+    most_tokens: tuple[int, int]
+    at_most: float = 0.0
+    began: float = 0.0
+    deadline: float = 0.0
+    unusable: int = 0
+    probe: bool = False
+    used: int | None = 0
+    """Tokens of the last attempt; None where that isn't known."""
+
+
+@dataclass
+class _RunTally:
+    """What a run has come to."""
+
+    answered: int = 0
+    given_up: int = 0
+    last_cause: str = ""
+    failures: Counter = field(default_factory=Counter)
+    estimated_tokens: int = 0
+    used_tokens: int = 0
+
+
+@dataclass
+class Endpoint:
+    """What all runs against an endpoint share.
+
+    Attributes:
+        name: of the endpoint, for messages.
+        settings: its entry in ``endpoints``.
+        key: goes into a header, and into nothing else.
+        ledger: where what it bills is entered.
+        thinks: the model thinks before it answers.
+        started: when the job began to ask; ``stop_after_minutes`` counts from here.
+        seen: hashes of the ids of all responses taken so far.
+    """
+
+    name: str
+    settings: EndpointSettings
+    key: str | None = field(repr=False)
+    ledger: Ledger
+    thinks: bool
+    started: float = field(default_factory=time.monotonic)
+    seen: set[int] = field(default_factory=set)
+
+
+class EndpointRun:
+    """Workers that take questions from one iterator and leave turns in ``ready``, while `more` is awaited."""
+
+    def __init__(self, endpoint: Endpoint, account: Account, asked: Iterator[UserTurn], max_tokens: int) -> None:
+        """Prepare a run; `open` starts it."""
+        settings = endpoint.settings
+        self.ready: deque[tuple[UserTurn, ModelTurn]] = deque()
+        self._endpoint, self._settings, self._key = endpoint, settings, endpoint.key
+        self._asked, self._max_tokens = asked, max_tokens
+        self._spending = Spending(endpoint.ledger, account, settings)
+        self._problems = Problems(endpoint.name, settings)
+        self._request_seconds = settings.request_seconds
+        self._question_seconds = settings.question_seconds
+        self._tally = _RunTally()
+        self._problem: BaseException | None = None
+        self._workers: set[asyncio.Task] = set()
+        self._sending: set[asyncio.Task] = set()
+        self._undecided: dict[asyncio.Task, str] = {}
+        self._probing: asyncio.Task | None = None
+        self._other_models = 0
+        self._http: EndpointHttp | None = None
+        self._last_success = float("-inf")
+
+    async def open(self) -> None:
+        """Connect to nothing yet, but start the workers."""
+        settings = self._settings
+        self._pace = Pace(settings.requests_per_minute, settings.tokens_per_minute)
+        self._news, self._settled, self._success = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self._http = EndpointHttp(settings, self._key)
+        loop = asyncio.get_running_loop()
+        if settings.stop_after_minutes:
+            left = self._endpoint.started + 60 * settings.stop_after_minutes - time.monotonic()
+            loop.call_later(max(left, 0), self._out_of_time)
+        for _ in range(settings.requests_in_flight):
+            worker = loop.create_task(self._work())
+            self._workers.add(worker)
+            worker.add_done_callback(self._worker_ended)
+
+    async def more(self) -> bool:
+        """Wait until turns are ready; False once there will be none."""
+        while not self.ready and self._workers:
+            self._news.clear()
+            await self._news.wait()
+        return bool(self.ready)
+
+    def check(self) -> None:
+        """Raise what ended the run early, or what it couldn't answer."""
+        tally = self._tally
+        if tally.failures:
+            said = ", ".join(f"{count:,} x {cause}" for cause, count in tally.failures.most_common(8))
+            log.info("endpoint %s: attempts that failed: %s", self._endpoint.name, said)
+        if self._problem is not None:
+            raise self._problem from None
+        if tally.given_up:
+            raise self._problems.unanswered(tally.given_up, tally.last_cause, tally.answered)
+
+    def interrupt(self) -> None:
+        """End the run after Ctrl-C; what is under way isn't waited for."""
+        self._end(KeyboardInterrupt(), cancel=True)
+
+    async def close(self) -> None:
+        """End whatever is under way, and disconnect."""
+        self._problem = self._problem or _Ended()
+        workers = [*self._workers, *([self._probing] if self._probing else [])]
+        for worker in workers:
+            worker.cancel()
+        await asyncio.gather(*workers, return_exceptions=True)
+        if self._http is not None:
+            await self._http.close()
+
+    # One worker
+
+    async def _work(self) -> None:
+        for asked in self._asked:
+            turn = await self._turn(self._question(asked))
+            if turn is not None:
+                self._tally.answered += 1
+                self.ready.append((asked, turn))
+                self._news.set()
+            if self._problem is not None:
+                return
+
+    def _question(self, asked: UserTurn) -> _Question:
+        body = request_body(self._settings, asked, self._max_tokens)
+        tokens = self._spending.most_tokens(body["messages"][0]["content"], self._max_tokens)
+        return _Question(asked, json.dumps(body).encode(), tokens)
+
+    async def _turn(self, question: _Question) -> ModelTurn | None:
+        """The turn; None where the question is given up or the run is ending."""
+        try:
+            return await self._attempts(question)
+        except Passing as error:
+            if self._problem is None:
+                self._give_up(question, str(error))
+        except Rejected as error:
+            if error.filtered or await self._others_succeed(str(error)):
+                return ModelTurn("", "", 0, 0, finished=False, refused=True)
+        except Fatal as error:
+            self._end(self._problems.fatal(error))
+        except _Ended:
+            pass
+        return None
+
+    async def _attempts(self, question: _Question) -> ModelTurn:
+        """Requests until one is answered, at the endpoint's times or backing off at random.
+
+        Raises:
+            Passing: the last failure, once the question has had its time.
+            Rejected, Fatal: see `m1flow.endpoints.protocol`.
+        """
+        longest = 1.0
+        while True:
+            try:
+                return await self._attempt(question)
+            except Passing as error:
+                wait = random.uniform(0, longest) if error.retry_after is None else error.retry_after
+                if self._is_enough(question, wait):
+                    raise
+            longest = min(2 * longest, _LONGEST_WAIT)
+            await asyncio.sleep(wait)
+
+    async def _attempt(self, question: _Question) -> ModelTurn:
+        """One request, when it may be sent.
+
+        Raises:
+            Passing, Rejected, Fatal: see `m1flow.endpoints.protocol`.
+        """
+        grant = await self._may_send(question)
+        question.used = 0
+        try:
+            status, headers, body = await self._post(question)
+            if status != 200:
+                raise self._refusal(status, headers, body)
+            return self._enter(question, body)
+        except Passing as error:
+            question.unusable += isinstance(error, Unusable)
+            self._count(error)
+            raise
+        finally:
+            self._spending.release(question.at_most)
+            self._settled.set()
+            if question.used is not None:
+                self._pace.correct(grant, question.used)
+
+    # Before a request
+
+    async def _may_send(self, question: _Question) -> Grant | None:
+        """Wait for pauses, rates and the cap. Only pauses count as the question's own time."""
+        now = time.monotonic()
+        if not question.began:
+            question.began, question.deadline = now, now + self._question_seconds
+        await self._pace.paused()
+        waiting = time.monotonic()
+        tally = self._tally
+        share = tally.used_tokens / tally.estimated_tokens if tally.estimated_tokens else 1.0
+        grant = await self._pace.clear(sum(question.most_tokens) * share)
+        await self._reserve(question)
+        question.deadline += time.monotonic() - waiting
+        return grant
+
+    async def _reserve(self, question: _Question) -> None:
+        """Set the question's worst case aside; near the cap, after others have given back what they didn't need."""
+        while self._problem is None:
+            question.at_most = self._spending.at_most(question.most_tokens)
+            if self._spending.reserve(question.at_most):
+                return
+            if self._sending:
+                self._settled.clear()
+                await self._settled.wait()
+            else:
+                self._end(self._problems.cap_reached(self._spending.spent, question.at_most, self._tally.answered))
+        raise _Ended
+
+    # The request and its response
+
+    async def _post(self, question: _Question) -> tuple[int, Mapping[str, str], bytes]:
+        """Status, headers and body; a request without a response that may be billed is entered in the ledger."""
+        seconds = min(self._request_seconds, max(question.deadline - time.monotonic(), 1.0))
+        task = asyncio.current_task()
+        assert task is not None and self._http is not None  # workers post, once the run is open
+        self._sending.add(task)
+        try:
+            return await self._http.post(question.body, seconds)
+        except asyncio.CancelledError:
+            self._enter_unknown(question, "cancelled")
+            raise
+        except (Silent, Broken) as error:
+            self._enter_unknown(question, str(error))
+            raise
+        finally:
+            self._sending.discard(task)
+
+    def _refusal(self, status: int, headers: Mapping[str, str], body: bytes) -> Exception:
+        error = failure(status, headers, body)
+        if status == 429 and isinstance(error, Passing) and error.retry_after is not None:
+            self._pause(error.retry_after)
+        error.args = (redact(str(error), self._key),)
+        return error
+
+    def _pause(self, seconds: float) -> None:
+        """Hold everyone; a pause that no question can outlast ends the run."""
+        if seconds >= self._question_seconds:
+            self._end(self._problems.long_pause(seconds, self._tally.answered))
+        self._pace.pause(seconds)
+
+    def _enter(self, question: _Question, body: bytes) -> ModelTurn:
+        """Enter a response in the ledger, and give its turn.
+
+        Raises:
+            Unusable: it is not the answer that was asked for, or none.
+        """
+        try:
+            reply = read_reply(body)
+        except Broken as error:
+            self._enter_unknown(question, str(error))
+            raise
+        except Passing as error:
+            raise Passing(redact(str(error), self._key)) from None
+        question.used = reply.usage.prompt_tokens + reply.usage.completion_tokens if reply.usage else None
+        try:
+            turn = self._read(reply)
+        except Unusable as error:
+            self._spending.enter(reply.usage, question.at_most, reply.response_id, str(error))
+            raise
+        wasted = "it was asked to see whether the endpoint takes requests" if question.probe else None
+        self._spending.enter(reply.usage, question.at_most, reply.response_id, wasted)
+        self._last_success = time.monotonic()
+        self._success.set()
+        if question.used is not None:
+            self._tally.estimated_tokens += sum(question.most_tokens)
+            self._tally.used_tokens += question.used
+        return turn
+
+    def _read(self, reply: Reply) -> ModelTurn:
+        expected = self._settings.answers_as or self._settings.model
+        digest = hash(reply.response_id) if reply.response_id else None  # a number a question is what a run grows by
+        if digest in self._endpoint.seen:
+            raise Unusable("an answer that was given before")
+        if reply.model is not None and reply.model != expected:
+            self._other_models += 1
+            raise Unusable(f"a response of the model {redact(reply.model, self._key)}, not {expected}")
+        reasoning, answer, finished, refused = read_message(reply, self._endpoint.thinks)
+        if digest is not None:
+            self._endpoint.seen.add(digest)
+        usage = reply.usage
+        tokens = (usage.prompt_tokens, usage.completion_tokens) if usage else (0, 0)
+        cached = usage.cached_tokens if usage else 0
+        return ModelTurn(reasoning, answer, *tokens, finished, refused, cached, self._spending.cost(usage))
+
+    def _enter_unknown(self, question: _Question, cause: str) -> None:
+        question.used = None
+        self._spending.enter_unknown(question.at_most, cause)
+
+    # After a failure
+
+    def _count(self, error: Passing) -> None:
+        cause = str(error)
+        kind = cause.split(":")[0].split(" (")[0]
+        if not self._tally.failures[kind]:
+            log.warning("endpoint %s: %s; asking again", self._endpoint.name, cause)
+        self._tally.failures[kind] += 1
+        self._tally.last_cause = cause
+        if self._other_models >= _OTHER_MODELS and self._last_success == float("-inf"):
+            self._end(self._problems.other_model(cause))
+
+    def _is_enough(self, question: _Question, wait: float) -> bool:
+        late = time.monotonic() + wait >= question.deadline
+        return late or question.unusable >= _UNUSABLE or self._problem is not None
+
+    def _give_up(self, question: _Question, cause: str) -> None:
+        self._tally.given_up += 1
+        if self._last_success < question.began:
+            silence = time.monotonic() - question.began
+            self._end(self._problems.dead(silence, cause, self._tally.answered), cancel=True)
+
+    async def _others_succeed(self, cause: str) -> bool:
+        """Whether the endpoint goes on taking requests, so that a rejected one is at fault itself."""
+        task, rejected = asyncio.current_task(), time.monotonic()
+        assert task is not None
+        self._undecided[task] = cause
+        self._judge()
+        while self._last_success <= rejected and self._problem is None:
+            self._success.clear()
+            await self._success.wait()
+        del self._undecided[task]
+        return self._problem is None
+
+    def _judge(self) -> None:
+        """Where nothing but rejected requests is under way, ask something that any endpoint takes."""
+        if self._undecided and self._undecided.keys() >= self._workers and self._probing is None:
+            self._probing = asyncio.get_running_loop().create_task(self._probe())
+            self._probing.add_done_callback(self._probe_ended)
+
+    async def _probe(self) -> None:
+        """Settle whose fault it is that requests are rejected: theirs, or the config's."""
+        cause = next(reversed(self._undecided.values()))
+        question = self._question(UserTurn(None, _PROBE))
+        question.probe = True
+        try:
+            await self._attempts(question)
+        except (Passing, Rejected, Fatal, _Ended):
+            self._end(self._problems.nothing_taken(cause))
+
+    def _probe_ended(self, probe: asyncio.Task) -> None:
+        self._probing = None
+        if not probe.cancelled() and (error := probe.exception()) is not None:
+            self._end(error, cancel=True)
+
+    # The end
+
+    def _out_of_time(self) -> None:
+        self._end(self._problems.out_of_time(self._tally.answered))
+
+    def _end(self, problem: BaseException, cancel: bool = False) -> None:
+        """Send nothing more. What is under way is paid for: wait for it, unless ``cancel``."""
+        if self._problem is None:
+            self._problem = problem
+        current = None
+        with contextlib.suppress(RuntimeError):
+            current = asyncio.current_task()
+        for worker in self._workers:
+            if worker is not current and (cancel or worker not in self._sending):
+                worker.cancel()
+
+    def _worker_ended(self, worker: asyncio.Task) -> None:
+        self._workers.discard(worker)
+        if not worker.cancelled() and (error := worker.exception()) is not None:
+            self._end(error, cancel=True)
+        if self._problem is None:
+            self._judge()
+        self._news.set()

@@ -1,0 +1,163 @@
+"""Nothing generated is lost or paid for twice: an append-only journal, and an engine that answers from it.
+
+A journal is a JSONL file. Each line is ``{"key":...,"record":...,"check":...}``, where check is the CRC-32 of the bytes
+before it, so that a line is either whole or ignored. A process killed at any instant loses at most the line that it was
+writing.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from m1flow.engines.interface import Completion, Engine, EngineTally, Request, end_of
+from m1flow.files.fingerprints import fingerprint
+from m1flow.files.journal import Journal
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class _Flight:
+    """One generation under way and the requests that wait for it; each asks for at most its limit and its end."""
+
+    request: Request
+    waiting: list[Request] = field(default_factory=list)
+
+    def covers(self, request: Request) -> bool:
+        """Whether what is under way will hold what the request asks for."""
+        until = self.request.until
+        return self.request.max_tokens >= request.max_tokens and (until is None or until is request.until)
+
+
+class JournalledEngine:
+    """An engine that generates only what its journal doesn't hold, and journals what it generates.
+
+    The key of a generation is its model, prompt, sampling, stop tokens and whether log-probabilities were asked for;
+    the limit ``max_tokens`` and the text ``until`` are left out. That is exact, because they decide only where a
+    generation ends and not what comes before: greedy decoding takes the likeliest token at each step, sampled decoding
+    takes the noise of step i from the i-th draw of the request's own seeded generator, on both engines. So what was
+    generated under a limit, cut at a smaller one or where a text ends, is what that would have given.
+
+    Attributes:
+        reused: what was answered from the journal, or by a generation that another request had begun.
+        generated: what had to be generated.
+        seconds: from the opened engine to the last generation, the opening not counted.
+    """
+
+    def __init__(self, engine_factory: Callable[[], Engine], model_id: str, journal: Journal) -> None:
+        """Wrap an engine that is opened once something must be generated.
+
+        Args:
+            engine_factory: opens the engine.
+            model_id: what `engines.model_id` gives for the model; part of every key.
+            journal: where to look and to append. The caller closes it.
+        """
+        self.model_id = model_id
+        self.reused, self.generated, self.seconds = EngineTally(), EngineTally(), 0.0
+        self._factory = engine_factory
+        self._engine: Engine | None = None
+        self._opened = 0.0
+        self._journal = journal
+        self._ready: deque[tuple[Request, Completion]] = deque()
+        self._flights: dict[str, list[_Flight]] = {}
+
+    def submit(self, request: Request) -> None:
+        """Answer from the journal, else join an equal generation under way, else generate."""
+        key = request_key(self.model_id, request)
+        stored = self._journal.get(key)
+        completion = stored and _answer(stored, request)
+        if completion:
+            self._reuse(request, completion)
+            return
+        for flight in self._flights.get(key, []):
+            if flight.covers(request):
+                flight.waiting.append(request)
+                return
+        if self._engine is None:
+            self._engine = self._factory()
+            self._opened = time.monotonic()
+        flight = _Flight(request, [request])
+        self._engine.submit(replace(request, tag=(key, flight)))
+        self._flights.setdefault(key, []).append(flight)
+
+    def finished(self) -> Iterator[tuple[Request, Completion]]:
+        """Yield requests with their completions until nothing is left; more may be submitted meanwhile."""
+        while self._ready or self._flights:
+            while self._ready:
+                yield self._ready.popleft()
+            if self._flights:
+                assert self._engine is not None  # flights are its requests
+                for generated, completion in self._engine.finished():
+                    self._land(generated, completion)
+                    while self._ready:
+                        yield self._ready.popleft()
+                if self._flights and not self._ready:
+                    raise RuntimeError(f"the engine ended with {len(self._flights)} generations unanswered")
+
+    def close(self) -> None:
+        """Close the inner engine, if it was opened."""
+        if self._engine is not None:
+            self._engine.close()
+            self._engine = None
+
+    def _land(self, generated: Request, completion: Completion) -> None:
+        key, flight = generated.tag
+        record = _record(completion)
+        stored = self._journal.get(key)
+        if (
+            not stored or _answer(stored, generated) is None
+        ):  # else another process was quicker: don't hide its longer record
+            self._journal.append(key, record)
+        self._flights[key].remove(flight)
+        if not self._flights[key]:
+            del self._flights[key]
+        self.generated.add(generated, completion)
+        self.seconds = time.monotonic() - self._opened
+        first, *others = flight.waiting
+        self._ready.append((first, completion))
+        for request in others:
+            answer = _answer(record, request)
+            assert answer is not None  # the flight covers it
+            self._reuse(request, answer)
+
+    def _reuse(self, request: Request, completion: Completion) -> None:
+        self.reused.add(request, completion)
+        self._ready.append((request, completion))
+
+
+def request_key(model_id: str, request: Request) -> str:
+    """The journal key of a generation: everything that decides its tokens, but not where they are cut."""
+    sampling = request.sampling
+    drawn = [sampling.temperature, sampling.top_p, sampling.seed] if sampling.temperature > 0 else "greedy"
+    prompt = fingerprint(list(request.prompt))
+    rarer = {"min_tokens": request.min_tokens, "given": list(request.given)}
+    told = [{name: value for name, value in rarer.items() if value}] if any(rarer.values()) else []
+    return fingerprint([model_id, prompt, drawn, sorted(set(request.stop)), request.logprob, *told])
+
+
+def _record(completion: Completion) -> dict:
+    record: dict[str, Any] = {"token_ids": list(completion.token_ids), "stop_token": completion.stop_token}
+    if completion.token_logprobs is not None:
+        record["token_logprobs"] = list(completion.token_logprobs)
+    return record
+
+
+def _answer(record: dict, request: Request) -> Completion | None:
+    """What a stored record answers to a request, or None where it is too short.
+
+    A natural end counts its stop token against the limit: n tokens and a stop fit a limit of n + 1. Under a limit of n
+    or less the same generation is cut before its end. A record that was itself cut answers limits up to its length.
+    """
+    token_ids, stop_token, logprobs = record["token_ids"], record["stop_token"], record.get("token_logprobs")
+    end = end_of(request.until, token_ids)
+    if end is None and stop_token is not None and len(token_ids) + 1 <= request.max_tokens:
+        return Completion.of(token_ids, stop_token, logprobs)
+    if end is None and len(token_ids) < request.max_tokens:
+        return None
+    kept = request.max_tokens if end is None else min(end, request.max_tokens)
+    return Completion.of(token_ids[:kept], None, logprobs and logprobs[:kept])

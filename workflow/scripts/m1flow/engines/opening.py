@@ -1,0 +1,79 @@
+"""Opening an engine by name."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+from m1flow.engines.backend import Backend
+from m1flow.engines.interface import Completion, Engine, Request
+from m1flow.errors import M1FlowError
+from m1flow.models.folder import check_model_folder
+from m1flow.study.seams.engines import ENGINES
+from m1flow.study.settings.engine import EngineSettings
+
+log = logging.getLogger(__name__)
+
+
+def open_engine(model_folder: Path | str, settings: EngineSettings) -> Engine:
+    """Load a model.
+
+    Args:
+        model_folder: a Hugging Face model folder with safetensors weights.
+        settings: how it runs; ``auto`` takes vllm where it is installed, else transformers.
+
+    Returns:
+        The engine, which refuses requests beyond what its backend declares that it can do.
+
+    Raises:
+        M1FlowError: a model folder that isn't whole, an engine that isn't installed, settings it can't do, no GPU where
+            some were asked for.
+    """
+    check_model_folder(model_folder)
+    name = _chosen(settings)
+    backend = ENGINES.load(name, Backend)
+    log.info(
+        "engine %s%s", name, "" if backend.caches_prefixes else ": each budget that cuts a thought computes it anew"
+    )
+    engine = backend.open(Path(model_folder), settings)
+    return engine if backend.stops_at_text and backend.gives_logprobs else _LimitedEngine(engine, name, backend)
+
+
+def _chosen(settings: EngineSettings) -> str:
+    """The first candidate that is installed."""
+    for name in settings.candidates:
+        if importlib.util.find_spec(ENGINES.load(name, Backend).package) is not None:
+            return name
+    raise M1FlowError(
+        f"engine.name: {settings.candidates[-1]} is not installed here; install it, or set engine.name to "
+        "transformers or auto"
+    )
+
+
+class _LimitedEngine:
+    """An engine that can't do everything; what it can't do is refused before it is asked."""
+
+    def __init__(self, engine: Engine, name: str, backend: Backend) -> None:
+        self.model_id = engine.model_id
+        self._engine, self._name, self._backend = engine, name, backend
+
+    def submit(self, request: Request) -> None:
+        """Take a request that the engine can do."""
+        if request.until is not None and not self._backend.stops_at_text:
+            self._refuse("can't stop at a text, such as a marker of several tokens or a closed box")
+        if (request.logprob or request.given) and not self._backend.gives_logprobs:
+            self._refuse("gives no log-probabilities")
+        self._engine.submit(request)
+
+    def finished(self) -> Iterator[tuple[Request, Completion]]:
+        """Yield requests as they finish, until none is left."""
+        return self._engine.finished()
+
+    def close(self) -> None:
+        """Close the engine."""
+        self._engine.close()
+
+    def _refuse(self, inability: str) -> None:
+        raise M1FlowError(f"engine.name: {self._name} {inability}; take another engine for this study")

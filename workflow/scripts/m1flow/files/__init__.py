@@ -1,0 +1,1 @@
+"""Files that can be trusted: atomic tables, their contracts, provenance, and the journal file."""

@@ -1,0 +1,28 @@
+"""What the columns of tables hold: one kind says how a column is read, how it is written, and how it is shown."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class Kind(Enum):
+    """What a column holds; the value says it in words."""
+
+    TEXT = "text"
+    FLAG = "true or false"
+    COUNT = "a whole number"
+    NUMBER = "a number"
+    SHARE = "a share from 0 to 1"
+    POINTS = "a difference of shares, from -1 to 1"
+    TOKENS = "tokens, a mean"
+    SECONDS = "device-seconds"
+    MONEY = "US dollars"
+    RATIO = "a ratio"
+    EFFECT = "an effect size or a coefficient of agreement"
+    LOSS = "nats per token"
+    P = "a p-value"
+
+    @property
+    def significant(self) -> bool:
+        """Whether files have six significant digits, so that small values aren't rounded to 0; else six decimals."""
+        return self in (Kind.P, Kind.SECONDS)

@@ -1,0 +1,37 @@
+"""JSON files and JSON flags: written atomically, read with errors that name the file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from m1flow.errors import M1FlowError
+from m1flow.files.atomic import atomic_file
+
+
+def write_json(path: Path | str, value: Any) -> None:
+    """Write ``value`` as indented, key-sorted JSON, atomically."""
+    with atomic_file(path) as temporary:
+        temporary.write_text(json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def read_json(path: Path | str) -> Any:
+    """Read JSON; a missing or broken file is an M1FlowError."""
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise M1FlowError(f"{path}: no such file; make it with: snakemake {path}") from None
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise M1FlowError(
+            f"{path}: not valid JSON ({one_line(error)}); repair the file, or delete it and rerun"
+        ) from None
+
+
+def one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:200]
+
+
+def as_flag(value: Any) -> str:
+    """JSON with sorted keys: equal settings are equal text."""
+    return json.dumps(value, sort_keys=True, ensure_ascii=False)

@@ -1,0 +1,114 @@
+"""Downloads: what an entry of the study names, fetched at a locked commit into a folder."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from m1flow.errors import M1FlowError
+from m1flow.files.atomic import atomic_folder
+from m1flow.files.json import write_json
+from m1flow.files.provenance import MANIFEST
+from m1flow.hub.choice import model_files, split_files
+from m1flow.hub.lock import COMMIT, Lock
+from m1flow.hub.repository import Repository, checksum_of, file_checksum, log
+from m1flow.study.settings.downloads import DownloadSettings
+
+
+def locked_commit(repository: Repository, revision: str | None, lock: Lock) -> str:
+    """The commit to fetch.
+
+    Args:
+        repository: whose commit.
+        revision: what the config names: a commit, a branch or tag (locked under its own name), or nothing.
+        lock: consulted first; written where it doesn't know the repository yet.
+
+    Raises:
+        M1FlowError: the config names another revision than the lock has.
+    """
+    if revision and COMMIT.fullmatch(revision):
+        commit = revision
+    else:
+        key = f"{repository.key}@{revision}" if revision else repository.key
+        commit = lock.read().get(key) or lock.keep(key, repository.commit(revision))
+    locked = lock.read().get(repository.key, commit)
+    if locked != commit:
+        named = commit if revision == commit else f"{revision!r} ({commit})"
+        raise M1FlowError(
+            f"{repository.where}.revision: the config names {named}, but {lock.path} has {repository.key} at {locked}; "
+            "remove the revision, or that line of the lock to take the new one"
+        )
+    return commit
+
+
+def download(settings: DownloadSettings, kind: str, where: str, lock: Lock, out: Path | str, **patience: Any) -> dict:
+    """Fetch what an entry of the config names into a folder.
+
+    Args:
+        settings: which files of which repository; ``checksum`` is of the one file.
+        kind: "dataset" or "model".
+        where: "config: <key>", for messages.
+        lock: the study's.
+        out: the folder to write, atomically: the data files under their paths in the repository, or links to a
+            model's files; and a manifest.
+        patience: ``attempts`` and ``first_wait`` of `Repository`.
+
+    Returns:
+        The manifest: hub, kind, commit, and each file's size and checksum.
+
+    Raises:
+        M1FlowError: the hub can't be reached, refuses, has no such thing, or sends something else.
+    """
+    repository = Repository(settings.hub, kind, where, **patience)
+    commit = locked_commit(repository, settings.revision, lock)
+    try:
+        files = repository.files(commit)
+    except M1FlowError as error:
+        if "has no revision" not in str(error):
+            raise
+        by = f"{where}.revision" if settings.revision == commit else str(lock.path)
+        raise M1FlowError(
+            f"{by}: commit {commit} of {settings.hub} is gone from the hub, which now has {repository.commit()}; "
+            "remove it there to take the new one, and expect other results"
+        ) from None
+    chosen = model_files(repository, files) if kind == "model" else split_files(repository, commit, files, settings)
+    manifest = {
+        "hub": settings.hub,
+        "kind": kind,
+        "commit": commit,
+        "files": {name: {"size": files[name].size, "checksum": checksum_of(files[name])} for name in chosen},
+    }
+    with atomic_folder(out) as folder:
+        for name in chosen:
+            cached = repository.fetch(files[name], commit)
+            if settings.checksum:
+                _check_published(repository, cached, name, chosen, settings.checksum)
+            _place(cached, folder / name, link=kind == "model")
+            log.info("%s: %s, %d bytes", settings.hub, name, files[name].size)
+        write_json(folder / MANIFEST, manifest)
+    return manifest
+
+
+def _check_published(repository: Repository, cached: Path, name: str, chosen: list[str], published: str) -> None:
+    if len(chosen) != 1:
+        raise M1FlowError(f"{repository.where}.checksum: is of one file, and {len(chosen)} are read; name it in files")
+    if (found := file_checksum(cached, published)) != published:
+        raise M1FlowError(
+            f"{repository.where}.checksum: {name} of {repository.hub} is {found}, not {published}; the file is not the "
+            "published one: pin the revision that has it, or correct checksum"
+        )
+
+
+def _place(cached: Path, target: Path, link: bool) -> None:
+    """Put a cached file in its place: linked where it is huge, else as a file of its own that outlives the cache."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    source = cached.resolve()
+    if link:
+        target.symlink_to(source)
+        return
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)

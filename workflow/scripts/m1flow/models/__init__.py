@@ -1,0 +1,1 @@
+"""Model folders, tokenizers, reasoning formats, and the GPUs that a job takes."""

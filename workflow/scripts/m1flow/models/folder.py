@@ -1,0 +1,186 @@
+"""Model folders in Hugging Face's layout: written whole or not at all, checked before use, identified, described."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import struct
+from pathlib import Path
+from typing import Any
+
+from m1flow.errors import M1FlowError
+from m1flow.files.fingerprints import fingerprint, fingerprint_path
+from m1flow.files.json import read_json, write_json
+
+_TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt")
+_TOKENIZER_FILES = ("*token*.json", "*.model", "vocab.*", "merges.txt", "chat_template*")
+_IDENTITY = ("*.safetensors", "*.index.json", "config.json", *_TOKENIZER_FILES)
+_CHECKSUMS = Path("m1flow") / "checksums.json"
+_REMEMBER_FROM = 64 << 20  # bytes; smaller files are hashed each time
+_HEADER_LIMIT = 100 << 20  # bytes; the format's own limit
+
+
+def check_model_folder(folder: Path | str) -> Path:
+    """Check that a Hugging Face model folder is whole, without loading it; returns it.
+
+    Raises:
+        M1FlowError: names the folder, the file that is missing or broken, and the cure.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise M1FlowError(
+            f"{folder}: no such model folder; train or download the model, or correct its path in the config"
+        )
+    _read_config(folder)
+    shards = sorted(folder.glob("*.safetensors"))
+    if not shards and any(folder.glob("*.bin")):
+        raise M1FlowError(
+            f"{folder}: *.safetensors is missing (pickled *.bin weights are not read); save it as safetensors"
+        )
+    index = folder / "model.safetensors.index.json"
+    if index.is_file():
+        listed = set(read_json(index).get("weight_map", {}).values())
+        if outside := next((name for name in listed if Path(name).name != name), None):
+            raise M1FlowError(f"{index}: {outside!r} is no file of this folder; make or download the model again")
+        shards = sorted(folder / name for name in listed)
+    if not shards:
+        raise M1FlowError(
+            f"{folder}: model.safetensors is missing; delete the folder and make or download the model again"
+        )
+    for shard in shards:
+        _check_weights(folder, shard)
+    if not any((folder / name).is_file() for name in _TOKENIZERS):
+        raise M1FlowError(f"{folder}: tokenizer.json is missing; save the model's tokenizer into the folder")
+    settings = folder / "tokenizer_config.json"
+    if settings.is_file():
+        _check_no_code(settings, read_json(settings))
+    return folder
+
+
+def model_id(folder: Path | str, dtype: str = "float32") -> str:
+    """What a model generates with: a hash of its weights, tokenizer and configuration, and the dtype it runs in.
+
+    Files of 64 MB and more are hashed once: their hash is remembered in the user's cache folder by path, size and time.
+
+    Raises:
+        M1FlowError: the folder isn't whole, or its weights aren't those that `seal` saw.
+    """
+    folder = check_model_folder(folder)
+    members = sorted({path for pattern in _IDENTITY for path in folder.glob(pattern) if path.is_file()})
+    hashes = {path.name: _file_hash(path) for path in members}
+    sealed = read_json(folder / _CHECKSUMS) if (folder / _CHECKSUMS).is_file() else {}
+    for name in sorted(sealed.keys() & hashes.keys()):
+        if sealed[name] != hashes[name]:
+            raise M1FlowError(
+                f"{folder / name}: not as it was written; delete the folder and rerun, or, where you changed it, "
+                f"delete {folder / _CHECKSUMS}"
+            )
+    return fingerprint([[name, hashes[name]] for name in hashes] + [dtype])
+
+
+def seal(folder: Path | str) -> None:
+    """Write down the hashes of a model's weights, so that `model_id` sees if one changes: a flipped bit is no error."""
+    folder = Path(folder)
+    write_json(folder / _CHECKSUMS, {path.name: fingerprint_path(path) for path in folder.glob("*.safetensors")})
+
+
+def copy_tokenizer(source: Path | str, target: Path) -> None:
+    """Copy a model folder's tokenizer as it is, chat template included: what is trained on is what is asked later."""
+    for path in {path for pattern in _TOKENIZER_FILES for path in Path(source).glob(pattern) if path.is_file()}:
+        shutil.copyfile(path, target / path.name)
+
+
+def link_files(source: Path | str, target: Path) -> None:
+    """Link a model folder's files, and what `seal` wrote down of them, into another folder.
+
+    By relative paths within the working directory, so that a project may be moved.
+    """
+    here, source = Path.cwd(), Path(source)
+    for file in [*source.iterdir(), source / _CHECKSUMS]:
+        if file.is_file() and not file.name.startswith("."):
+            link = target / file.relative_to(source)
+            link.parent.mkdir(exist_ok=True)
+            real, place = file.resolve(), link.parent.resolve()
+            inside = real.is_relative_to(here) and place.is_relative_to(here)
+            link.symlink_to(os.path.relpath(real, place) if inside else real)
+
+
+def context_length(folder: Path | str, asked: int | None) -> int:
+    """The longest prompt with its completion, in tokens: what ``max_model_len`` asks for, or the model was made for.
+
+    Args:
+        folder: the model's.
+        asked: the engine's ``max_model_len``; None takes the model's own.
+
+    Raises:
+        M1FlowError: ``max_model_len`` is longer than the model's positions go.
+    """
+    config = _read_config(Path(folder))
+    made_for = config.get("max_position_embeddings") or config.get("text_config", {}).get("max_position_embeddings")
+    asked = asked or made_for
+    if asked is None:
+        raise M1FlowError(f"{folder}/config.json: max_position_embeddings is missing; set engine.max_model_len")
+    if made_for is not None and asked > made_for:
+        raise M1FlowError(f"engine.max_model_len: {asked} is more than the {made_for} positions of {folder}; lower it")
+    return asked
+
+
+def _read_config(folder: Path) -> dict:
+    path = folder / "config.json"
+    if not path.is_file():
+        raise M1FlowError(f"{folder}: config.json is missing; delete the folder and make or download the model again")
+    config = read_json(path)
+    if not isinstance(config, dict) or "model_type" not in config:
+        raise M1FlowError(f"{path}: model_type is missing; this is no Hugging Face model; make or download it again")
+    _check_no_code(path, config)
+    return config
+
+
+def _check_no_code(path: Path, config: Any) -> None:
+    """Refuse what asks for code of its own: run, it could do anything; passed over, it isn't the model."""
+    if isinstance(config, dict) and "auto_map" in config:
+        raise M1FlowError(
+            f"{path}: auto_map asks for code of the model's own, which is never run; use a model that transformers "
+            "has, or remove auto_map if it has this one"
+        )
+
+
+def _check_weights(folder: Path, shard: Path) -> None:
+    """Compare a safetensors file's length with what its header promises: a download that broke off is shorter."""
+    if not shard.is_file():
+        raise M1FlowError(f"{folder}: {shard.name} is missing, which the index lists; download the model again")
+    try:
+        with shard.open("rb") as file:
+            (length,) = struct.unpack("<Q", file.read(8))
+            header = json.loads(file.read(length)) if length <= _HEADER_LIMIT else {}
+        ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
+        whole = bool(ends) and shard.stat().st_size == 8 + length + max(ends)
+    except (struct.error, ValueError, KeyError, TypeError, AttributeError, IndexError):
+        whole = False
+    if not whole:
+        raise M1FlowError(
+            f"{shard}: not a whole safetensors file; delete the folder and make or download the model again"
+        )
+
+
+def _file_hash(path: Path) -> str:
+    stat = path.stat()
+    if stat.st_size < _REMEMBER_FROM:
+        return fingerprint_path(path)
+    real = path.resolve()
+    sidecar = _cache_folder() / f"{fingerprint(str(real))}.json"
+    seen = {"path": str(real), "size": stat.st_size, "mtime_ns": stat.st_mtime_ns}
+    with contextlib.suppress(M1FlowError):
+        remembered = read_json(sidecar)
+        if isinstance(remembered, dict) and seen.items() <= remembered.items():
+            return remembered["sha256"]
+    digest = fingerprint_path(path)
+    with contextlib.suppress(OSError):  # a home that can't be written costs time, not results
+        write_json(sidecar, seen | {"sha256": digest})
+    return digest
+
+
+def _cache_folder() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "m1flow" / "fingerprints"

@@ -1,0 +1,142 @@
+"""Which GPUs a job takes, where several jobs share a machine that no scheduler divides."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import gc
+import logging
+import os
+import re
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import IO, TypeVar
+
+log = logging.getLogger(__name__)
+
+Opened = TypeVar("Opened")
+
+_VISIBLE = "CUDA_VISIBLE_DEVICES"
+_POLL_SECONDS = 2.0
+
+
+@contextlib.contextmanager
+def claimed_gpus(count: int) -> Iterator[list[str]]:
+    """Take so many GPUs that no other job of this user has taken, and show this process no others.
+
+    Each is taken by a lock that ends with the process, however it ends; where too few are free, it waits. Jobs that a
+    scheduler has given different GPUs never wait for each other, whatever numbers it calls them by. Where fewer are
+    visible than are asked for, all of them are taken; the caller says what is wrong. Call it before anything looks for
+    GPUs.
+
+    Args:
+        count: how many; 0 leaves everything as it is.
+    """
+    visible = _visible_gpus() if count else {}
+    if not visible:
+        yield []
+        return
+    with contextlib.ExitStack() as stack:
+        taken = _take(visible, min(count, len(visible)))
+        for lock in taken.values():
+            stack.callback(lock.close)
+        log.info("GPU %s", ", ".join(taken))
+        before = os.environ.get(_VISIBLE)
+        os.environ[_VISIBLE] = ",".join(taken)
+        try:
+            yield list(taken)
+        finally:
+            free_memory()
+            if before is None:
+                del os.environ[_VISIBLE]
+            else:
+                os.environ[_VISIBLE] = before
+
+
+@contextlib.contextmanager
+def claiming_gpus(count: int, opening: Callable[[], Opened]) -> Iterator[Callable[[], Opened]]:
+    """Give what opens an engine, once it is called, on GPUs that it claims then; they are given back at the end.
+
+    So a job that finds all it needs in its journal waits for no GPU.
+
+    Args:
+        count: how many GPUs, as of `claimed_gpus`.
+        opening: opens the engine; the block has to close it.
+    """
+    with contextlib.ExitStack() as claim:
+
+        def opened() -> Opened:
+            log.info("the journal doesn't hold everything: loading the model")
+            claim.enter_context(claimed_gpus(count))
+            return opening()
+
+        yield opened
+
+
+def free_memory() -> None:
+    """Give back what an engine that was closed, or never opened, still holds."""
+    gc.collect()
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def _take(visible: Mapping[str, str], count: int) -> dict[str, IO]:
+    """Locks by name of the first GPUs that are free."""
+    told = False
+    while True:
+        taken: dict[str, IO] = {}
+        for name, unique in visible.items():
+            if len(taken) < count and (lock := _lock(unique)) is not None:
+                taken[name] = lock
+        if len(taken) == count:
+            return taken
+        for lock in taken.values():  # all or none, so that two jobs never wait for each other
+            lock.close()
+        if not told:
+            others = ", ".join(name for name in visible if name not in taken)
+            log.info("waiting for %d of %d GPUs to be free: other jobs have %s", count, len(visible), others)
+            told = True
+        time.sleep(_POLL_SECONDS)
+
+
+def _lock(unique: str) -> IO | None:
+    folder = Path(tempfile.gettempdir()) / f"m1flow-gpus-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    lock = (folder / f"{unique.replace('/', '_')}.lock").open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        lock.close()
+        return None
+    return lock
+
+
+def _visible_gpus() -> dict[str, str]:
+    """Names that CUDA takes (numbers, or what the scheduler has put there), and what no other GPU is called."""
+    listed = _listed_gpus()
+    names = os.environ[_VISIBLE].split(",") if _VISIBLE in os.environ else map(str, range(len(listed)))
+    return {name.strip(): _unique(name.strip(), listed) for name in names if name.strip()}
+
+
+def _unique(name: str, listed: list[str]) -> str:
+    """A GPU's UUID: schedulers call different GPUs 0, each in its own job. Else its name, on this machine and job."""
+    if name.isdecimal() and int(name) < len(listed):
+        return listed[int(name)]
+    if name.isdecimal():
+        return "-".join([socket.gethostname(), os.environ.get("SLURM_JOB_ID", ""), name])
+    return next((uuid for uuid in listed if uuid.startswith(name)), name)  # CUDA takes a UUID's beginning, too
+
+
+def _listed_gpus() -> list[str]:
+    """UUIDs of the GPUs that this job may use, by number; none where NVIDIA's program isn't there to tell."""
+    try:
+        listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=60, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return []
+    return re.findall(r"^GPU \d+: .*\(UUID: ([^)]+)\)", listed.stdout, re.MULTILINE)

@@ -1,0 +1,47 @@
+"""Texts that end a generation: a marker of several tokens, and the first box that closes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from m1flow.text.boxes import box_end
+
+Decode = Callable[[Sequence[int]], str]
+
+
+class MarkerEnd:
+    """The end of thinking in a format whose marker is plain text, such as ``## Final Response``."""
+
+    def __init__(self, marker: str, decode: Decode, token_texts: Sequence[str]):
+        """Watch for ``marker``; ``token_texts`` is the text of each token id, alone."""
+        self.marker, self._decode = marker, decode
+        ends = tuple(marker[n:] for n in range(len(marker)))
+        self._last = frozenset(
+            token for token, text in enumerate(token_texts) if text.startswith(ends) or marker in text
+        )
+
+    def met(self, token_ids: Sequence[int]) -> bool:
+        """Whether the last token completes the marker; each of its tokens spells at least one of its characters."""
+        return (
+            bool(token_ids)
+            and token_ids[-1] in self._last
+            and self.marker in self._decode(token_ids[-len(self.marker) :])
+        )
+
+    def start(self, token_ids: Sequence[int]) -> int:
+        """Where the marker that the last token completes begins: the number of tokens before it."""
+        lengths = range(1, min(len(self.marker), len(token_ids)) + 1)
+        return len(token_ids) - next(n for n in lengths if self.marker in self._decode(token_ids[-n:]))
+
+
+class BoxEnd:
+    r"""The end of an answer where its first ``\boxed{...}`` that isn't empty closes."""
+
+    def __init__(self, decode: Decode, token_texts: Sequence[str]):
+        """Watch for a box; ``token_texts`` is the text of each token id, alone."""
+        self._decode = decode
+        self._closing = frozenset(token for token, text in enumerate(token_texts) if "}" in text)
+
+    def met(self, token_ids: Sequence[int]) -> bool:
+        """Whether the last token closes the box."""
+        return bool(token_ids) and token_ids[-1] in self._closing and box_end(self._decode(token_ids)) is not None

@@ -1,0 +1,1 @@
+"""The pool of training questions: similarity, deduplication and decontamination."""

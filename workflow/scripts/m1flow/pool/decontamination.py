@@ -1,0 +1,243 @@
+"""Which training questions a benchmark asks: the paper's comparison, and one that finds copies in disguise."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import pandas as pd
+from rapidfuzz import fuzz
+
+from m1flow.pool.overlap import FoldedQuestion, Rarity, containing, folded_questions, word_pairs
+from m1flow.pool.similarity import EXACT, similar_pairs
+from m1flow.questions.prompts import render
+
+log = logging.getLogger(__name__)
+
+DISTINCTIVE = 45.0
+"""Nats: a stem at least this surprising is asked once. "Which of the following is true?" has 8, a vignette 150."""
+
+SPECIFIC = 25.0
+"""Nats: word for word, such a question is asked once, whatever its options."""
+
+RECOGNISABLE = 18.0
+"""Nats: stem and right answer together are so surprising that both are the same only in the same question."""
+
+LONG_WORDS = 25
+"""Words of a stem from which on a word put in another's place doesn't make another question of it."""
+
+PASSAGE_WORDS = 40
+"""Words of a context that is a passage, not a heading."""
+
+ALL, NEARLY_ALL, MOST, MANY, HALF, FEW = 0.999, 0.9, 0.75, 0.65, 0.5, 0.1
+"""Shares, by surprise. Unrelated questions on one subject share up to half of a stem's word pairs, rarely 0.65."""
+
+_PROMPT = "{context}\n{stem}\n{options}"
+
+
+class Match(NamedTuple):
+    """A training question and the benchmark question that it copies, by their positions."""
+
+    row: int
+    position: int
+    rule: str
+    similarity: float
+
+
+class BenchmarkIndex:
+    """The benchmarks' questions, ready to be looked for.
+
+    Args:
+        questions: questions table of all benchmarks.
+        pool: folded questions in which words are counted, to tell rare ones from common ones.
+        similarity: 0-100, for `fuzz.ratio`; at 100 only equal questions match.
+        origins: see `origin_keys`.
+        processes: how many to use at most.
+    """
+
+    def __init__(
+        self,
+        questions: pd.DataFrame,
+        pool: Iterable[FoldedQuestion],
+        similarity: float,
+        origins: Mapping[str, str] | None = None,
+        processes: int = 1,
+    ):
+        self.questions = questions
+        self.similarity = similarity
+        self.processes = processes
+        self.origins: dict[tuple[str, str], list[int]] = {}
+        for position, key in enumerate(origin_keys(questions, origins or {})):
+            if key:
+                self.origins.setdefault(key, []).append(position)
+        self._asked = folded_questions(questions)
+        self._rarity = Rarity(pool)
+        self._surprise = [self._rarity.of(question.stem.split()) for question in self._asked]
+
+    def find(
+        self,
+        mode: str,
+        questions: pd.DataFrame,
+        folded: Sequence[FoldedQuestion] | None = None,
+        origins: Mapping[str, str] | None = None,
+    ) -> dict[int, Match]:
+        """Copies of benchmark questions.
+
+        Args:
+            mode: "stem" or "paper".
+            questions: questions table.
+            folded: the same questions, where `folded_questions` has folded them already.
+            origins: see `origin_keys`.
+
+        Returns:
+            Row position -> the benchmark question it copies best: the most similar one, of those the first.
+        """
+        found: dict[int, Match] = {}
+        for match in self.matches(mode, questions, folded, origins):
+            known = found.get(match.row)
+            if known is None or (match.similarity, -match.position) > (known.similarity, -known.position):
+                found[match.row] = match
+        return found
+
+    def matches(
+        self,
+        mode: str,
+        questions: pd.DataFrame,
+        folded: Sequence[FoldedQuestion] | None = None,
+        origins: Mapping[str, str] | None = None,
+    ) -> Iterator[Match]:
+        """Every copy of every benchmark question, once for each test that finds it; for the arguments see `find`."""
+        if not len(self.questions) or not len(questions):
+            return
+        if mode == "paper":
+            yield from self._paper(questions)
+            return
+        theirs = folded or folded_questions(questions)
+        for row, key in enumerate(origin_keys(questions, origins or {})):
+            for position in self.origins.get(key, ()) if key else ():
+                yield Match(row, position, "origin", fuzz.ratio(self._asked[position].stem, theirs[row].stem))
+        yield from self._find_equal(theirs)
+        if self.similarity < EXACT:
+            yield from self._find_contained(theirs)
+            yield from self._find_similar(theirs)
+
+    def _paper(self, questions: pd.DataFrame) -> Iterator[Match]:
+        """The paper's comparison: a question with its options against the bare benchmark question."""
+        prompts = [render(row, _PROMPT) for row in questions.to_dict("records")]
+        bare = self.questions["stem"].tolist()
+        for i, j, score in zip(*similar_pairs(prompts, bare, self.similarity, self.processes), strict=True):
+            yield Match(int(i), int(j), "ratio of the prompt", float(score))
+
+    def _find_equal(self, theirs: Sequence[FoldedQuestion]) -> Iterator[Match]:
+        places: dict[str, list[int]] = {}
+        for position, question in enumerate(self._asked):
+            places.setdefault(question.joined[0], []).append(position)
+        for row, question in enumerate(theirs):
+            for position in places.get(question.joined[0], ()):
+                if self._is_same_text(position, question):
+                    yield Match(row, position, "same text", float(EXACT))
+
+    def _is_same_text(self, position: int, other: FoldedQuestion) -> bool:
+        exam = self._asked[position]
+        if self._surprise[position] >= SPECIFIC or exam.joined[1] == other.joined[1]:
+            return True
+        # Where equality is asked for, questions come from templates: the same text is the same question, common or not.
+        return exam.answer == other.answer and (self.similarity >= EXACT or self._is_recognisable(position))
+
+    def _is_recognisable(self, position: int) -> bool:
+        return self._surprise[position] + self._rarity.of(self._asked[position].answer.split()) >= RECOGNISABLE
+
+    def _find_contained(self, theirs: Sequence[FoldedQuestion]) -> Iterator[Match]:
+        """Copies by the words and word pairs they hold."""
+        units, owners, tests = [], [], []
+        for position, exam in enumerate(self._asked):
+            distinctive = self._surprise[position] >= DISTINCTIVE
+            units.append(set(word_pairs(exam.stem)) if distinctive else exam.features)
+            owners.append(position)
+            tests.append(self._judge_stem)
+            if len(exam.context.split()) >= PASSAGE_WORDS:
+                units.append(set(word_pairs(exam.context)))
+                owners.append(position)
+                tests.append(self._judge_context)
+        judged = 0
+        for unit, row in containing(units, theirs, self._rarity, HALF):
+            judged += 1
+            rule = tests[unit](owners[unit], theirs[row])
+            if rule:
+                exam = self._asked[owners[unit]]
+                yield Match(row, owners[unit], rule, fuzz.ratio(exam.stem, theirs[row].stem))
+        log.info("%d pairs share half of their words, and were judged", judged)
+
+    def _judge_context(self, position: int, other: FoldedQuestion) -> str | None:
+        pairs = set(word_pairs(self._asked[position].context))
+        return "context" if self._held(pairs, other) >= NEARLY_ALL else None
+
+    def _judge_stem(self, position: int, other: FoldedQuestion) -> str | None:
+        """The rule by which ``other`` asks this benchmark question, or None."""
+        exam = self._asked[position]
+        pairs = self._held(set(word_pairs(exam.stem)), other)
+        answer, options = exam.answer == other.answer, _share(map(other.holds, exam.options))
+        if self._surprise[position] >= DISTINCTIVE:
+            if pairs >= ALL:
+                return "contained"
+            # Dropped words leave nothing in their place; in a short stem, another word asks another question.
+            in_place = len(exam.stem.split()) >= LONG_WORDS or self._new(exam, other) <= FEW
+            if pairs >= (MANY if options >= HALF else MOST) and (in_place or answer or options >= HALF):
+                return "words"
+        if options >= ALL and pairs >= ALL:
+            return "contained, same options"
+        if not answer or self._rarity.are_common(exam.options):
+            return None
+        words = self._held_words(exam, other)
+        if options >= ALL and (words >= HALF or self._new(exam, other) <= FEW):
+            return "words, same options"
+        if options >= HALF and words >= NEARLY_ALL and self._is_recognisable(position):
+            return "words, same answer"
+        return None
+
+    def _held(self, features: set[tuple[str, str]], other: FoldedQuestion) -> float:
+        total = held = 0.0
+        for feature in sorted(features):
+            surprise = self._rarity.feature(feature)
+            total += surprise
+            held += surprise * (feature in other.features)
+        return held / total if total else 0.0
+
+    def _held_words(self, exam: FoldedQuestion, other: FoldedQuestion) -> float:
+        stem = Counter(exam.stem.split())
+        total = sum(self._rarity.word(word) * count for word, count in stem.items())
+        return sum(self._rarity.word(word) * min(count, other.words[word]) for word, count in stem.items()) / total
+
+    def _new(self, exam: FoldedQuestion, other: FoldedQuestion) -> float:
+        """The share of the other stem that isn't in the benchmark question."""
+        stem = other.stem.split()
+        return self._rarity.of(word for word in stem if word not in exam.words) / self._rarity.of(stem)
+
+    def _find_similar(self, theirs: Sequence[FoldedQuestion]) -> Iterator[Match]:
+        """Copies by the characters of their stems; short stems need the answer or the options to agree as well."""
+        places = [position for position in range(len(self._asked)) if self._is_recognisable(position)]
+        stems, other_stems = [self._asked[position].stem for position in places], [question.stem for question in theirs]
+        for row, place, score in zip(*similar_pairs(other_stems, stems, self.similarity, self.processes), strict=True):
+            exam, other = self._asked[places[place]], theirs[row]
+            if len(exam.stem.split()) >= LONG_WORDS or (
+                exam.answer == other.answer and _share(map(other.holds, exam.options)) >= HALF
+            ):
+                yield Match(int(row), places[place], "ratio", float(score))
+
+
+def origin_keys(questions: pd.DataFrame, origins: Mapping[str, str]) -> list[tuple[str, str] | None]:
+    """Which row of which upstream data set each question is, where that is known.
+
+    Args:
+        questions: questions table.
+        origins: set (the column source) -> the upstream data set its ``origin_id``s belong to; "pubmed" for instance.
+    """
+    rows = zip(questions["source"], questions["origin_id"], strict=True)
+    return [(origins[source], origin_id) if source in origins else None for source, origin_id in rows]
+
+
+def _share(flags: Iterable[bool]) -> float:
+    flags = list(flags)
+    return sum(flags) / len(flags)

@@ -1,0 +1,73 @@
+"""Benchmark questions that the training data hold, of benchmarks that the pool isn't decontaminated against.
+
+They are looked for once, in the whole pool: the questions of every dataset are the pool's, so what a dataset holds
+follows by its ids, from the same tests with the same weights of words. These are the tests that take copies out of the
+pool, with words counted in all sources' questions as there: a training question is found here if and only if the pool
+would have lost it, had it been decontaminated against the benchmark.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from m1flow.files.contracts import CONTRACTS
+from m1flow.pool.decontamination import BenchmarkIndex, Match
+from m1flow.pool.overlap import folded_questions
+from m1flow.study.settings.pool import PoolSettings
+
+
+def find_leaks(
+    pool: pd.DataFrame,
+    removed: pd.DataFrame,
+    benchmarks: Sequence[pd.DataFrame],
+    settings: PoolSettings,
+    trained_on: Mapping[str, Sequence[str]],
+    *,
+    origins: Mapping[str, Mapping[str, str]] | None = None,
+    processes: int = 1,
+) -> pd.DataFrame:
+    """Every pair of a benchmark question and a training question that asks it, once, by its most similar match.
+
+    Args:
+        pool: questions table.
+        removed: what left the pool; counts words only.
+        benchmarks: questions tables.
+        settings: see `pool.build_pool`.
+        trained_on: ids of the questions of what models were trained on, by name.
+        origins: see `pool.build_pool`.
+        processes: how many to use at most; the result doesn't depend on it.
+
+    Returns:
+        Rows of the leaked contract: benchmarks and their questions in order, training questions in the pool's order.
+    """
+    origins = origins or {}
+    columns = CONTRACTS["questions"].names
+    folded = folded_questions(pd.concat([pool[columns], removed[columns]], ignore_index=True))
+    questions = pd.concat([table[columns] for table in benchmarks], ignore_index=True)
+    exam = BenchmarkIndex(questions, folded, float(settings.similarity), origins.get("benchmarks"), processes)
+    best: dict[tuple[int, int], Match] = {}
+    for match in exam.matches(settings.decontamination, pool, folded[: len(pool)], origins.get("sources")):
+        pair = match.position, match.row
+        if pair not in best or match.similarity > best[pair].similarity:
+            best[pair] = match
+    names: dict[str, list[str]] = {question: [] for question in pool["question_id"]}
+    for name, trained in trained_on.items():
+        for question in trained:
+            names[question].append(name)
+    rows = []
+    for (position, row), match in sorted(best.items()):
+        exam_question, training_question = questions.iloc[position], pool.iloc[row]
+        rows.append(
+            {
+                "benchmark": exam_question["source"],
+                "question_id": exam_question["question_id"],
+                "matched_id": training_question["question_id"],
+                "matched_source": training_question["source"],
+                "rule": match.rule,
+                "similarity": round(match.similarity, 2),
+                "trained_on": names[training_question["question_id"]],
+            }
+        )
+    return pd.DataFrame(rows, columns=CONTRACTS["leaked"].names)

@@ -1,0 +1,1 @@
+"""Figures: a module each, whose name is the figure's and whose docstring says what it shows."""

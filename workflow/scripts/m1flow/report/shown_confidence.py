@@ -1,0 +1,31 @@
+"""Which kind of confidence figures show, and its axis."""
+
+from __future__ import annotations
+
+import altair as alt
+import pandas as pd
+
+from m1flow.report.charts import share_axis
+
+LEAST_MASS = 0.01
+"""Of the options together, as a probability: below, a softmax over them only compares what is never said."""
+
+_CONFIDENCE = ["model", "benchmark", "confidence"]
+
+
+def one_confidence(scores: pd.DataFrame) -> pd.DataFrame:
+    """At each model's largest budget: the confidence over options where that says something, else of the answer."""
+    largest = scores.sort_values("budget", kind="stable").drop_duplicates(_CONFIDENCE, keep="last")
+    largest = largest[~(largest["option_mass"] < LEAST_MASS)]
+    best = largest.groupby(_CONFIDENCE[:2])["confidence"].transform("max")
+    return scores.loc[largest.index[largest["confidence"] == best].sort_values()]
+
+
+def curves_of(curves: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
+    """The curves of the scores that are shown."""
+    return curves[pd.MultiIndex.from_frame(curves[_CONFIDENCE]).isin(pd.MultiIndex.from_frame(scores[_CONFIDENCE]))]
+
+
+def from_0_to_1(title: str) -> alt.X:
+    """The axis of a share, to the right."""
+    return alt.X("x:Q", title=title, scale=alt.Scale(domain=[0, 1]), axis=share_axis(grid=False))

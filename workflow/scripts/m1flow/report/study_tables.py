@@ -1,0 +1,62 @@
+"""The tables of a study as the report reads them: a study without a table has one without rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from m1flow.analysis.intervals import MACRO
+from m1flow.analysis.registry import declared
+from m1flow.errors import M1FlowError
+from m1flow.files.csv_tables import read_csv
+
+
+class StudyTables:
+    """The study's CSV tables by name, each read when it is asked for.
+
+    Args:
+        paths: name to file.
+        order: benchmarks in the order in which the study names them; tables are sorted by name.
+    """
+
+    def __init__(self, paths: Mapping[str, Path], order: Mapping[str, int]) -> None:
+        self._paths = paths
+        self._order = order
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._paths
+
+    def __getitem__(self, name: str) -> pd.DataFrame:
+        """The table; without rows, and with its columns, where the study has none.
+
+        Raises:
+            M1FlowError: there is no such table, or its file can't be read.
+        """
+        if name not in self._paths:
+            return declared(name).without_rows()
+        table = read_csv(self._paths[name], declared(name).columns)
+        if "benchmark" not in table:
+            return table
+        return table.sort_values("benchmark", key=lambda names: names.map(self._order), kind="stable")
+
+
+def overall(rows: pd.DataFrame) -> pd.DataFrame:
+    """The macro averages; where there are none, as with one benchmark, all rows."""
+    macro = rows[rows["benchmark"] == MACRO]
+    return macro if len(macro) else rows
+
+
+def read_loss(path: Path) -> pd.DataFrame:
+    """A loss curve: step, loss; steps whose loss isn't a number are left out.
+
+    Raises:
+        M1FlowError: it can't be read, or lacks a column.
+    """
+    curve = read_csv(path, {})
+    missing = [name for name in ("step", "loss") if name not in curve.columns]
+    if missing:
+        raise M1FlowError(f"{path}: column {missing[0]!r} is missing; delete the model's folder and train it again")
+    curve["loss"] = pd.to_numeric(curve["loss"], errors="coerce")  # a diverged one is "nan"
+    return curve.dropna(subset=["step", "loss"])

@@ -1,0 +1,1 @@
+"""Respondents: solvers, teachers and judges as things that can be asked."""

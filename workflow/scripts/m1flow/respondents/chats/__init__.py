@@ -1,0 +1,1 @@
+"""How a model is reached, one way in each file: in this process, or behind an endpoint."""

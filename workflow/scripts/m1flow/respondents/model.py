@@ -1,0 +1,58 @@
+"""A model as a respondent: local, or behind an endpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import pandas as pd
+
+from m1flow.chat.journalled import JournalledChat
+from m1flow.chat.turns import ModelTurn, Randomness, UserTurn, sampling_for
+from m1flow.files.parquet import each
+from m1flow.questions.prompts import prompt_text
+
+
+class ModelRespondent:
+    """A local model or an endpoint."""
+
+    def __init__(
+        self,
+        name: str,
+        chat: JournalledChat,
+        sampling: Randomness,
+        prompts: Mapping[str, str],
+        *,
+        purpose: str,
+        thinks: bool,
+        seed: int,
+        attempts: int = 1,
+    ) -> None:
+        """Take the chat and how to ask it.
+
+        Args:
+            name: the solver's or teacher's.
+            chat: the model.
+            sampling: its entry of the study, for ``temperature`` and ``top_p``.
+            prompts: the study's.
+            purpose: which of the prompts to use: solve or teach.
+            thinks: whether its format has thinking.
+            seed: the study's.
+            attempts: turns for each question.
+        """
+        self.name, self.thinks = name, thinks
+        self._chat, self._sampling, self._attempts = chat, sampling, attempts
+        self._prompts, self._purpose, self._seed = prompts, purpose, seed
+
+    def turns(self, questions: pd.DataFrame) -> Iterator[tuple[str, int, ModelTurn]]:
+        """Have all answered first, resumably; then read the answers back."""
+        total = len(questions) * self._attempts
+        self._chat.ask(self._asked(questions), self.name, total)
+        for asked in self._asked(questions):
+            yield *asked.key, self._chat.turn(asked)
+
+    def _asked(self, questions: pd.DataFrame) -> Iterator[UserTurn]:
+        for row in each(questions):
+            text = prompt_text(row, self._prompts, self._purpose)
+            for attempt in range(self._attempts):
+                sampling = sampling_for(self._sampling, self._seed, row["question_id"], attempt)
+                yield UserTurn((row["question_id"], attempt), text, sampling)

@@ -1,0 +1,60 @@
+"""Hand labels: the kinds of error that people give to wrong answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from m1flow.errors import M1FlowError
+from m1flow.files.records import read_rows
+
+LABELS = ("knowledge", "reasoning", "other")
+"""What kind of error a wrong answer rests on; the rubric in `prompts.judge` says what each means."""
+NO_LABEL = "unread"
+"""Stands for a label where the judge gave none that could be read."""
+_COLUMNS = ("question_id", "model", "label")
+
+
+@dataclass(frozen=True)
+class AnswerKey:
+    """Which of a model's answers: the one to a question, of several samples the one of this number."""
+
+    model: str
+    question_id: str
+    sample: int = 0
+
+
+def read_hand_labels(path: Path | str) -> Mapping[AnswerKey, str]:
+    """The labels that a person gave.
+
+    Args:
+        path: a CSV file (or .jsonl, .parquet) with the columns question_id, model and label, and sample where it isn't
+            0; others, such as notes, are not looked at. A row whose label is blank is not labelled yet.
+
+    Raises:
+        M1FlowError: no such file, a column missing, an unknown label, an answer labelled twice.
+    """
+    labels: dict[AnswerKey, str] = {}
+    for number, row in enumerate(read_rows(Path(path)), 1):
+        if missing := [name for name in _COLUMNS if name not in row]:
+            raise M1FlowError(f"{path}: row {number}: no column {missing[0]!r}; it needs {', '.join(_COLUMNS)}")
+        label = folded_label(str(row["label"] or ""))
+        if not label:
+            continue
+        if label not in LABELS:
+            raise M1FlowError(f"{path}: row {number}: {row['label']!r} is no label; use {', '.join(LABELS)}")
+        sample = str(row.get("sample") or 0)
+        if not sample.isdecimal():
+            raise M1FlowError(f"{path}: row {number}: sample: must be a whole number, not {sample!r}")
+        answered = AnswerKey(str(row["model"]).strip(), str(row["question_id"]).strip(), int(sample))
+        if answered in labels:
+            raise M1FlowError(
+                f"{path}: row {number}: {answered.model} on {answered.question_id} is labelled twice; remove one"
+            )
+        labels[answered] = label
+    return labels
+
+
+def folded_label(text: str) -> str:
+    return text.strip().removesuffix(".").rstrip().casefold()

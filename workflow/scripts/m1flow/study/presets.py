@@ -1,0 +1,85 @@
+"""What a study changed: its resolved config beside the one that ships under the same name."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from m1flow.errors import M1FlowError
+from m1flow.study.config_files import from_here
+from m1flow.study.study import Study
+from m1flow.text.shown import in_line
+
+ABSENT = "–"
+"""Stands for a key that one of the two lacks."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A key whose value is another one: as shipped, and in this study, as JSON or ABSENT."""
+
+    key: str
+    shipped: str
+    here: str
+
+
+def shipped_as(study: str, files: Iterable[Path]) -> Path | None:
+    """The config file that names a study; None where none does. What can't be read names none."""
+    for file in files:
+        try:
+            content = yaml.safe_load(file.read_text(encoding="utf-8"))
+        except (OSError, ValueError, yaml.YAMLError):
+            continue
+        if isinstance(content, dict) and content.get("study") == study:
+            return file
+    return None
+
+
+def compared(config: Mapping[str, Any], preset: Path) -> tuple[list[Difference], str]:
+    """The `differences`; or none, and why the two can't be compared."""
+    try:
+        return differences(config, preset), ""
+    except M1FlowError as error:
+        return [], str(error)
+
+
+def differences(config: Mapping[str, Any], preset: Path) -> list[Difference]:
+    """Every setting that differs from a preset, both with all defaults filled in.
+
+    Args:
+        config: a resolved config.
+        preset: a config file.
+
+    Raises:
+        M1FlowError: the preset is at fault.
+    """
+    try:
+        content = yaml.safe_load(preset.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise M1FlowError(f"{described(preset)}: can't be read ({in_line(str(error))}); correct the file") from None
+    if not isinstance(content, dict):
+        raise M1FlowError(f"{described(preset)}: is no mapping of keys; correct the file")
+    resolved = Study.from_config(content, [preset]).as_dict()
+    shipped, here = dict(_leaves(resolved)), dict(_leaves(config))
+    keys = [*shipped, *(key for key in here if key not in shipped)]
+    pairs = [Difference(key, shipped.get(key, ABSENT), here.get(key, ABSENT)) for key in keys]
+    return [pair for pair in pairs if pair.shipped != pair.here]
+
+
+def described(preset: Path | None) -> str:
+    """A preset as one would name it on the command line; "" for none."""
+    return from_here(preset.absolute()) if preset else ""
+
+
+def _leaves(value: Any, path: str = "") -> Iterable[tuple[str, str]]:
+    """Dotted key and JSON of every value that isn't a mapping of more."""
+    if isinstance(value, Mapping) and value:
+        for key, entry in value.items():
+            yield from _leaves(entry, f"{path}.{key}" if path else str(key))
+    else:
+        yield path, json.dumps(value, ensure_ascii=False, sort_keys=True)

@@ -1,0 +1,154 @@
+"""Who takes part in a study: every evaluated model with what it was trained on, in the order reports show them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from m1flow.files.json import as_flag
+
+if TYPE_CHECKING:  # the rules need `made_how`, and Snakemake's environment may have no pandas
+    import pandas as pd
+
+UNFILTERED = ("random", "all")
+"""Recipes that take questions of every difficulty."""
+_WHERE = ("resources", "push_to_hub")
+"""What says of a student where it is trained and published, and not how it is made."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """One evaluated model.
+
+    Attributes:
+        name: as in the config.
+        thinks: whether it has a thinking budget; a direct model has one cell per benchmark.
+        traces: training examples it was fine-tuned on; 0 for a base.
+        adapters: "lora" for a student of which only these were trained, else "".
+        recipe: how its training examples were selected.
+        base: the base it was made from.
+        dataset: what it was fine-tuned on.
+        family: models of one family differ in nothing but the number of training traces.
+        again: whether the study evaluates the same weights under another name, which is the plain one.
+    """
+
+    name: str
+    thinks: bool
+    traces: int = 0
+    adapters: str = ""
+    recipe: str = ""
+    base: str = ""
+    dataset: str = ""
+    family: str = ""
+    again: bool = False
+
+    @property
+    def label(self) -> str:
+        """A few words on how it was made."""
+        if not self.dataset:
+            return "thinks, not fine-tuned here" if self.thinks else "answers directly"
+        plain = {"hard": "hard questions", "random": "no difficulty filter", "all": "no filter"}
+        how = "LoRA" if self.adapters == "lora" else "full fine-tuning"
+        what = plain.get(self.recipe, self.recipe)
+        return f"{self.traces:,} traces, {what}, {how}"
+
+
+def roster(config: Mapping[str, Any], accuracy: pd.DataFrame, dataset_sizes: Mapping[str, int]) -> list[Model]:
+    """Every model of the accuracy table: direct ones first, then by adapters, recipe, training traces, and as listed.
+
+    Args:
+        config: the resolved study config; models it doesn't name are listed with what the table tells.
+        accuracy: rows of the accuracy contract.
+        dataset_sizes: rows of each dataset, by name.
+    """
+    budgets = accuracy.groupby("model")["budget"].max()
+    listed = dict.fromkeys([*config.get("models", {}), *map(str, budgets.index)])
+    models = [
+        _describe(name, bool(budgets[name] > 0), config, dataset_sizes) for name in listed if name in budgets.index
+    ]
+    return sorted(models, key=lambda m: (m.thinks, m.adapters == "lora", m.recipe in UNFILTERED, m.traces))
+
+
+def made_how(config: Mapping[str, Any]) -> dict[str, dict[str, dict]]:
+    """What `roster` looks at of a resolved config: no other change of a study can change what is compared with what."""
+    return {
+        "models": {
+            name: {key: entry[key] for key in ("weights", "sweep") if key in entry}
+            for name, entry in config["models"].items()
+        },
+        "students": {name: _without(entry, *_WHERE) for name, entry in config["students"].items()},
+        "datasets": config["datasets"],
+    }
+
+
+def headline(models: list[Model]) -> Model | None:
+    """The model that findings are about: the most filtered traces, of the family with most amounts of them.
+
+    Chosen by how it was made, never by how it did; of equals the first. One evaluated again is chosen only where
+    no other thinks.
+
+    Args:
+        models: as `roster` returns them.
+    """
+    thinking = [model for model in models if model.thinks]
+    if not thinking:
+        return None
+    amounts = Counter(family for family, _ in {(model.family, model.traces) for model in thinking})
+    return max(
+        thinking,
+        key=lambda m: (
+            not m.again,
+            bool(m.dataset) and not m.adapters,
+            m.recipe not in UNFILTERED,
+            m.traces,
+            amounts[m.family],
+        ),
+    )
+
+
+def data_series(models: list[Model]) -> list[Model]:
+    """The headline model's family, by training traces, one of each amount; empty where the amount was not varied."""
+    lead = headline(models)
+    if lead is None or not lead.dataset:
+        return []
+    amounts = {lead.traces: lead}
+    for model in models:
+        if model.family == lead.family and not model.again:
+            amounts.setdefault(model.traces, model)
+    return [amounts[traces] for traces in sorted(amounts)] if len(amounts) > 1 else []
+
+
+def shared_budget(rows: pd.DataFrame, names: Iterable[str]) -> int | None:
+    """The largest budget that several models were measured with, without extensions; None where they share none.
+
+    Args:
+        rows: with model, budget and extensions.
+        names: the models.
+    """
+    plain = rows[rows["extensions"] == 0]
+    budgets = [set(plain.loc[plain["model"] == name, "budget"]) for name in names]
+    shared = set.intersection(*budgets) if budgets else ()
+    return int(max(shared)) if shared else None
+
+
+def _describe(name: str, thinks: bool, config: Mapping[str, Any], sizes: Mapping[str, int]) -> Model:
+    entries = config.get("models", {})
+    entry = entries.get(name, {})
+    weights = entry.get("weights", name)
+    # Of several entries of the same weights, that with their name is the plain one, or one without a sweep of its own.
+    same = [n for n, e in entries.items() if e.get("weights", n) == weights]
+    again = name in same and name != min(same, key=lambda n: (n != weights, bool(entries[n].get("sweep"))))
+    student = config.get("students", {}).get(weights)
+    if student is None:
+        return Model(name, thinks, base=weights, family=weights, again=again)
+    dataset = config.get("datasets", {}).get(student["dataset"], {})
+    traces = sizes.get(student["dataset"], dataset.get("size") or 0)
+    family = as_flag([_without(student, "dataset", *_WHERE), _without(dataset, "size")])
+    adapters, recipe = student.get("adapters", ""), dataset.get("recipe", "")
+    return Model(name, thinks, int(traces), adapters, recipe, student["base"], student["dataset"], family, again)
+
+
+def _without(entry: Mapping[str, Any], *keys: str) -> dict:
+    return {key: value for key, value in entry.items() if key not in keys}

@@ -1,0 +1,32 @@
+"""Engines, which generate: token ids in, completions out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from m1flow.study.seams.seam import Seam
+
+ENGINES = Seam("engine", "m1flow.engines.backends", also=("auto",))
+
+AUTOMATIC = ("vllm", "transformers")
+"""What ``auto`` stands for: the first of these that is installed where a job runs."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineAbilities:
+    """What an engine declares that it can do.
+
+    Attributes:
+        stops_at_text: a generation can end at a text of several tokens, such as ``</think>`` or a closed box.
+        gives_logprobs: it tells the log-probabilities of the tokens that it generates, and of given ones.
+        caches_prefixes: prompts that begin alike share their KV cache, so that a thought is computed once, however
+            many budgets cut it.
+        in_process: the model runs in the job's own process, on the GPUs that the job asked for.
+        splits_models: several GPUs can share a model.
+    """
+
+    stops_at_text: bool
+    gives_logprobs: bool
+    caches_prefixes: bool
+    in_process: bool
+    splits_models: bool

@@ -1,0 +1,22 @@
+"""Training methods, by which a student learns from a dataset."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from m1flow.study.seams.seam import Seam
+
+METHODS = Seam("method", "m1flow.training.methods")
+
+
+@dataclass(frozen=True, kw_only=True)
+class MethodAbilities:
+    """What a training method declares that it can do.
+
+    Attributes:
+        trains_adapters: it can train low-rank adapters instead of all weights.
+        shares_work: several processes can train one student, on a node's GPUs or on several nodes.
+    """
+
+    trains_adapters: bool
+    shares_work: bool

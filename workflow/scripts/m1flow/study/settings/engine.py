@@ -1,0 +1,32 @@
+"""How models run that have no endpoint."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from m1flow.study.seams.engines import AUTOMATIC, ENGINES
+from m1flow.study.settings.section import Section
+from m1flow.study.settings.values import Amount, Count, PositiveShare
+
+
+class EngineSettings(Section):
+    """The section ``engine``."""
+
+    name: Annotated[str, ENGINES] = Field("auto", description="auto: vllm where it is installed")
+    dtype: Literal["float32", "bfloat16", "float16"] = Field(
+        "float32", description="of weights and arithmetic; another one gives other answers"
+    )
+    max_model_len: Count | None = Field(None, description="tokens of prompt and answer; the model's own by default")
+    memory_mb: Count = Field(256, description="memory for the KV cache on the CPU")
+    batch_size: Count = Field(256, description="sequences at a time")
+    threads: Count = Field(1, description="CPU cores of a job that runs a model")
+    tensor_parallel_size: Count = Field(1, description="GPUs that share a model (vllm)")
+    gpus: Amount = Field(0, description="GPUs that a job which runs a model asks for")
+    gpu_memory_utilization: PositiveShare = Field(0.9, description="share of a GPU's memory that vllm takes")
+
+    @property
+    def candidates(self) -> tuple[str, ...]:
+        """The engines that may run: which one ``auto`` takes depends on what is installed where the job runs."""
+        return AUTOMATIC if self.name == "auto" else (self.name,)

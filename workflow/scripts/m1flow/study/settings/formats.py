@@ -1,0 +1,25 @@
+"""Reasoning formats: the markers around thinking."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from m1flow.study.settings.section import Section
+from m1flow.study.settings.values import Text
+
+
+class FormatSettings(Section):
+    """An entry of ``formats``: texts in the model's own markers; one without ``thinking_start`` answers directly."""
+
+    needs: ClassVar = {"thinking_start": ("thinking_end", "forced_end"), "thinking_end": ("thinking_start",)}
+
+    thinking_start: Text | None = Field(None, description="opens the thinking")
+    thinking_end: Text | None = Field(
+        None,
+        description="closes the thinking: what a trained model writes itself, and where a sweep looks for the end",
+    )
+    answer_start: str = Field("", description="begins the answer in training")
+    forced_end: Text | None = Field(None, description="after a cut; without thinking, what the answer follows")
+    text_marker: bool | None = Field(None, description="thinking_end is plain text, no control token")

@@ -1,0 +1,24 @@
+"""The judge, who labels wrong answers of the sweeps."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from m1flow.study.settings.section import Section
+from m1flow.study.settings.values import GREEDY, TOP_P, Count, LocalPath, PositiveShare, SomeDistinct, Temperature
+
+
+class JudgeSettings(Section):
+    """The section ``judge``."""
+
+    weights: str | None = Field(None, description="a base that is asked; or endpoint")
+    endpoint: str | None = Field(None, description="a name in endpoints; or weights")
+    format: str = Field("direct", description="the reasoning format, a name in formats")
+    models: SomeDistinct[str] | None = Field(None, description="whose answers are judged; all models by default")
+    questions: Count = Field(50, description="wrong answers that are drawn of each model on each benchmark")
+    hand_labels: LocalPath | None = Field(
+        None, description="a CSV file with question_id, model and label, to measure agreement with"
+    )
+    max_tokens: Count = Field(1024, description="of a judgement, thinking included: more for a reasoning model")
+    temperature: Temperature = Field(0, description=GREEDY)
+    top_p: PositiveShare = Field(1, description=TOP_P)

@@ -1,0 +1,46 @@
+"""Models: what is evaluated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import Field, GetCoreSchemaHandler
+from pydantic_core import CoreSchema, core_schema
+
+from m1flow.study.settings.section import Section
+from m1flow.study.settings.sweep import StudySweep
+from m1flow.study.settings.values import mismatch
+
+
+@dataclass(frozen=True)
+class LaidOver:
+    """Metadata of a mapping that is laid over a section: some of its keys, or null to take one away."""
+
+    section: type[Section]
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Any mapping: what results is checked where it has been laid over the section."""
+        return core_schema.no_info_wrap_validator_function(self._check, handler.generate_schema(self.section))
+
+    def _check(self, value: Any, _: Any) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            raise mismatch("must be a mapping")
+        return value
+
+
+class ModelSettings(Section):
+    """An entry of ``models``."""
+
+    weights: str | None = Field(None, description="a base or a student; the one of the same name by default")
+    format: str = Field("m1", description="the reasoning format, a name in formats")
+    prompt: str | None = Field(
+        None, description="instead of prompts.evaluate, such as one that asks for a chain of thought"
+    )
+    published: str | None = Field(
+        None,
+        description="under which name the file published has this model; its numbers then stand beside the study's",
+    )
+    sweep: Annotated[dict[str, Any], LaidOver(StudySweep)] | None = Field(
+        None, description="its own settings, laid over the study's sweep key by key; null takes one away"
+    )

@@ -1,0 +1,202 @@
+"""A study: the config checked key by key, defaults filled in, names resolved. Needs only what Snakemake needs."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from m1flow.errors import M1FlowError
+from m1flow.files.json import as_flag
+from m1flow.files.provenance import MANIFEST
+from m1flow.study import checks, model_sweeps, resolving
+from m1flow.study.config_files import Where, read_mapping, refuse
+from m1flow.study.settings.bases import BaseSettings
+from m1flow.study.settings.datasets import DatasetSettings
+from m1flow.study.settings.difficulty import DifficultySettings
+from m1flow.study.settings.domains import DomainSettings
+from m1flow.study.settings.endpoints import EndpointSettings
+from m1flow.study.settings.engine import EngineSettings
+from m1flow.study.settings.formats import FormatSettings
+from m1flow.study.settings.formulary import FormularySettings
+from m1flow.study.settings.judge import JudgeSettings
+from m1flow.study.settings.models import ModelSettings
+from m1flow.study.settings.pool import PoolSettings
+from m1flow.study.settings.problems import Rejected, read
+from m1flow.study.settings.prompts import PromptSettings
+from m1flow.study.settings.question_sets import QuestionSetSettings
+from m1flow.study.settings.section import plain
+from m1flow.study.settings.solvers import SolverSettings
+from m1flow.study.settings.students import StudentSettings
+from m1flow.study.settings.study_file import StudyFile
+from m1flow.study.settings.sweep import StudySweep, SweepSettings
+from m1flow.study.settings.teachers import TeacherSettings
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Study:
+    """A checked study: its sections, in which every default is filled in and every name resolved.
+
+    ``sweeps`` says of each model how it is swept: the study's ``sweep`` with the model's own settings laid over it.
+    ``judge`` is None where there is none.
+    """
+
+    name: str
+    seed: int
+    description: str
+    data_folder: str
+    scorer: str
+    published: str
+    only_finished: bool
+    engine: EngineSettings
+    formats: dict[str, FormatSettings]
+    prompts: PromptSettings
+    formulary: FormularySettings
+    sources: dict[str, QuestionSetSettings]
+    benchmarks: dict[str, QuestionSetSettings]
+    pool: PoolSettings
+    bases: dict[str, BaseSettings]
+    endpoints: dict[str, EndpointSettings]
+    solvers: dict[str, SolverSettings]
+    difficulty: DifficultySettings
+    teachers: dict[str, TeacherSettings]
+    domains: DomainSettings
+    datasets: dict[str, DatasetSettings]
+    students: dict[str, StudentSettings]
+    models: dict[str, ModelSettings]
+    replicates: dict[str, tuple[str, ...]]
+    sweep: StudySweep
+    sweeps: dict[str, SweepSettings]
+    judge: JudgeSettings | None
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any], files: Iterable[Path | str] = ()) -> Study:
+        """Check a config and resolve it. A key that is null is as if it weren't there, so an overlay can take one away.
+
+        Args:
+            config: what Snakemake merged from the config files and the command line.
+            files: those config files, so that an error can name the one at fault.
+
+        Raises:
+            M1FlowError: an unknown key, a wrong value, a reference to something that isn't there.
+        """
+        where = Where([Path(file) for file in files])
+        values = model_sweeps.keep_nulls(_without_nulls(config), config)
+        if not values.get("judge", True):
+            del values["judge"]  # {}: as if it weren't there
+        try:
+            file = read(StudyFile, values)
+            sweeps = model_sweeps.of_models(file)
+        except Rejected as problem:
+            refuse(where, problem.path, problem.words)
+        file = resolving.resolve(file, where)
+        checks.check(file, where)
+        file = resolving.place_files(file, where)
+        checks.check_published(file, where)
+        model_sweeps.check(file, sweeps, where)
+        sections = {key: getattr(file, key) for key in StudyFile.model_fields}
+        return cls(name=sections.pop("study"), sweeps=sweeps, **sections)
+
+    def finished_only(self, results: Path | str) -> Study:
+        """The study; under ``only_finished``, without the models that lack a sweep, so that none stops the report.
+
+        Raises:
+            M1FlowError: no model has all its sweeps.
+        """
+        if not self.only_finished:
+            return self
+        sweeps = Path(results) / "sweeps"
+        missing = [
+            model
+            for model in self.models
+            if not all((sweeps / model / f"{benchmark}.parquet").is_file() for benchmark in self.benchmarks)
+        ]
+        if len(missing) == len(self.models):
+            raise M1FlowError(
+                f"only_finished: no model's sweep is finished in {sweeps}; leave it out, or run sweeps first"
+            )
+        if missing:
+            log.warning("only_finished: without %s, whose sweeps are not there", ", ".join(missing))
+        return replace(self, models={name: entry for name, entry in self.models.items() if name not in missing})
+
+    def check_downloads(self, lock: Path | str, results: Path | str) -> None:
+        """What was downloaded must be what the lock names: another's lock, pulled later, is not obeyed silently.
+
+        Raises:
+            M1FlowError: a download holds another commit than its lock, both are named; a file that says so is damaged.
+        """
+        locked = _mapping(Path(lock), "restore or delete it") if Path(lock).is_file() else {}
+        for section, entries in self._with_downloads().items():
+            for name, entry in entries.items():
+                folder = Path(results) / "downloads" / section / name
+                if entry.hub is None or not (folder / MANIFEST).is_file():
+                    continue
+                held = _mapping(folder / MANIFEST, "delete its folder, then rerun").get("commit")
+                key = f"{'models' if section == 'bases' else 'datasets'}/{entry.hub}"
+                key += f"@{entry.revision}" if entry.revision else ""
+                if locked.get(key, held) != held:
+                    raise M1FlowError(
+                        f"{lock}: {key} is locked at {locked[key]}, but {folder} holds {held}; "
+                        "delete that folder to take the locked commit, or restore the lock"
+                    )
+
+    def _with_downloads(self) -> dict[str, Mapping[str, QuestionSetSettings | TeacherSettings | BaseSettings]]:
+        """The sections whose entries may come from the hub, by name."""
+        return {
+            "sources": self.sources,
+            "benchmarks": self.benchmarks,
+            "teachers": self.teachers,
+            "bases": self.bases,
+        }
+
+    def flag(self, *path: str) -> str:
+        """One setting as a command-line flag's value: JSON with sorted keys, so that equal settings are equal text."""
+        value: Any = self.as_dict() | {"sweeps": plain(self.sweeps)}
+        for key in path:
+            value = value[key]
+        return as_flag(value)
+
+    @property
+    def first_cue(self) -> str:
+        """The cue whose extensions tables and figures of all models show; "" where nothing is extended."""
+        extended = (sweep.extensions for sweep in (self.sweep, *self.sweeps.values()) if sweep.extensions)
+        return next((extensions.cues[0] for extensions in extended), "")
+
+    def as_dict(self) -> dict[str, Any]:
+        """The resolved config, as it could stand in a config file."""
+        values = {key: getattr(self, key) for key in self.__dataclass_fields__ if key not in ("name", "sweeps")}
+        return {"study": self.name} | {key: plain(value) for key, value in values.items() if value is not None}
+
+
+def lock_path(files: Iterable[Path | str]) -> str:
+    """Where a study's commits on the hub are locked: beside the config file that names it, m1.lock.json for m1.yaml."""
+    named = [Path(file) for file in files if names_study(file)]
+    lock = (named[-1] if named else Path("study")).with_suffix(".lock.json")
+    return str(lock.relative_to(Path.cwd()) if lock.is_relative_to(Path.cwd()) else lock)
+
+
+def names_study(file: Path | str) -> bool:
+    """Whether a config file says which study it is: others are laid over one."""
+    return "study" in read_mapping(Path(file))
+
+
+def _mapping(path: Path, cure: str) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:  # no JSON, or bytes that are no text
+        raise M1FlowError(f"{path}: not valid JSON ({error}); {cure}") from None
+    if not isinstance(content, dict):
+        raise M1FlowError(f"{path}: not a JSON mapping; {cure}")
+    return content
+
+
+def _without_nulls(value: Any) -> Any:
+    """A copy whose mappings have no key that is null."""
+    if isinstance(value, Mapping):
+        return {key: _without_nulls(entry) for key, entry in value.items() if entry is not None}
+    return [*value] if isinstance(value, list) else value

@@ -1,0 +1,267 @@
+"""One question to one model under one thinking budget: the sweep's own run, shown token by token."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from os.path import commonprefix
+from pathlib import Path
+from typing import Any
+
+from m1flow.answers.strict import parse_answer
+from m1flow.engines.interface import Completion, Engine, Request, Until
+from m1flow.errors import M1FlowError
+from m1flow.files.json import read_json
+from m1flow.files.parquet import read_provenance
+from m1flow.models.formats import Formatter
+from m1flow.questions.prompts import prompt_text
+from m1flow.questions.question import question_id
+from m1flow.study.settings.engine import EngineSettings
+from m1flow.study.settings.formats import FormatSettings
+from m1flow.study.settings.models import ModelSettings
+from m1flow.study.settings.problems import Rejected, read
+from m1flow.study.settings.sweep import SweepSettings
+from m1flow.study.study import Study
+from m1flow.sweep.plan import Item, SweepPlan
+from m1flow.sweep.run import run_sweep
+from m1flow.text.boxes import bare, find_boxes
+from m1flow.text.letters import LETTERS
+from m1flow.text.normalising import normalise
+from m1flow.text.shown import in_line
+
+Show = Callable[[str, bool], None]
+"""Takes text as it comes, and whether the protocol placed it there (else the model said it)."""
+
+_AS_TYPED = {"question": "{context}\n{stem}\n{options}", "evaluate": "{question}"}
+
+
+@dataclass(frozen=True)
+class QuestionSettings:
+    """How a model is asked.
+
+    Attributes:
+        formats: reasoning formats by name.
+        format: which of them.
+        prompts: ``question`` and ``evaluate`` of the study's prompts.
+        plan: sampling and answer settings; its budgets are replaced by `with_budget`.
+        engine: the study's ``engine``, which asks for no GPUs.
+        seed: the study's.
+        told_by: where all this comes from.
+    """
+
+    formats: Mapping[str, FormatSettings]
+    format: str
+    prompts: Mapping[str, str]
+    plan: SweepPlan
+    engine: EngineSettings
+    seed: int
+    told_by: str
+
+    def with_budget(self, budget: int, extensions: int = 0, cue: str = "Wait") -> QuestionSettings:
+        """The same, for one cell of a sweep."""
+        cell: dict[str, Any] = {"budgets": (budget,), "extension_counts": (), "extension_budgets": ()}
+        if extensions:
+            cell = {"budgets": (), "extension_counts": (extensions,), "extension_budgets": (budget,), "cues": (cue,)}
+        alone: dict[str, Any] = {"permutations": 1, "permutation_budgets": (), "samples": 1}
+        plan = replace(self.plan, **cell, **alone, answer_logprobs=False, option_answer="")
+        return replace(self, plan=plan)
+
+    def formatter(self, tokenizer: Any) -> Formatter:
+        """The model's tokenizer with the format.
+
+        Raises:
+            M1FlowError: there is no format of that name.
+        """
+        if self.format not in self.formats:
+            raise M1FlowError(f"{self.told_by}: formats: {self.format!r} is none of {', '.join(self.formats)}")
+        return Formatter(tokenizer, self.format, self.formats[self.format], self.told_by)
+
+
+def settings_of(folder: Path | str, study: Study | None = None, name: str | None = None) -> QuestionSettings:
+    """How a model folder is asked: as a study says, else as its sweep beside it was made, else as it was trained.
+
+    Args:
+        folder: the model folder; in ``results/<study>/models`` its sweep is found beside it.
+        study: the study that evaluates it.
+        name: the model's name in the study; the folder's by default.
+
+    Raises:
+        M1FlowError: nothing tells how.
+    """
+    folder = Path(folder).resolve()
+    name = name or folder.name
+    if study:
+        return _of_study(study, name)
+    generations = sorted((folder.parent.parent / "generations" / name).glob("*/*.parquet"))
+    if generations and "sweep" in (told := read_provenance(generations[0]).get("parameters", {})):
+        return _recorded(told, str(generations[0]))
+    record = folder / "m1flow" / "training.json"
+    settings = read_json(record)["settings"] if record.is_file() else {}
+    if settings.get("format"):
+        formats = {name: read(FormatSettings, entry) for name, entry in settings["format"].items()}
+        plan, engine = SweepPlan((0,)), EngineSettings()
+        return QuestionSettings(formats, next(iter(formats)), _AS_TYPED, plan, engine, settings["seed"], str(record))
+    raise M1FlowError(
+        f"{folder}: neither a sweep nor a fine-tuning of this model tells how it is asked; "
+        "name the study that does with --configfile, and its models.<name> with --name"
+    )
+
+
+def _of_study(study: Study, name: str) -> QuestionSettings:
+    entries = [key for key, entry in study.models.items() if name in (key, entry.weights)]
+    if not entries:
+        raise M1FlowError(f"models: {name!r} is none of {', '.join(study.models)}; name one with --name")
+    model = name if name in study.models else entries[0]
+    entry, plan = study.models[model], SweepPlan.from_settings(study.sweeps[model])
+    prompts = _with_own(study.prompts.dump(), entry)
+    return QuestionSettings(
+        study.formats, entry.format, prompts, plan, _anywhere(study.engine), study.seed, f"the study {study.name}"
+    )
+
+
+def _recorded(told: Mapping[str, Any], told_by: str) -> QuestionSettings:
+    """How a sweep was made, from the parameters that its table keeps."""
+    wanted = [key for key, field in SweepSettings.model_fields.items() if field.default is not None]
+    if missing := [key for key in wanted if key not in told["sweep"]]:
+        raise _of_another_version(told_by, f"without {missing[0]!r}")
+    try:
+        entry, sweep = read(ModelSettings, told["spec"]), read(SweepSettings, told["sweep"])
+        engine = read(EngineSettings, told["engine"])
+        formats = {name: read(FormatSettings, entry) for name, entry in told["formats"].items()}
+    except Rejected as problem:
+        raise _of_another_version(told_by, str(problem)) from None
+    prompts = _with_own(told["prompts"], entry)
+    return QuestionSettings(
+        formats, entry.format, prompts, SweepPlan.from_settings(sweep), _anywhere(engine), told["seed"], told_by
+    )
+
+
+def _of_another_version(told_by: str, how: str) -> M1FlowError:
+    return M1FlowError(f"{told_by}: made by another version, {how}; name the study's files with --configfile")
+
+
+def _with_own(prompts: Mapping[str, str], entry: ModelSettings) -> dict[str, str]:
+    """The study's prompts, with the model's own where it has one."""
+    return {**prompts} if entry.prompt is None else {**prompts, "evaluate": entry.prompt}
+
+
+def _anywhere(engine: EngineSettings) -> EngineSettings:
+    """Engine settings for any machine: the question may be asked on another than the sweep."""
+    return engine.model_copy(update={"gpus": 0})
+
+
+@dataclass(frozen=True)
+class ShownAnswer:
+    """What came of a question: the row of the generations contract, and what its answer says."""
+
+    row: Mapping[str, Any]
+    options: tuple[str, ...]
+    thinks: bool
+    budget: int
+
+    def line(self) -> str:
+        """Tokens used, whether the thinking was cut, and the option or the box that the answer states."""
+        row = self.row
+        if not self.thinks:
+            thinking = "no thinking (the format answers directly)"
+        else:
+            end = "ended by itself" if row["natural_end"] else f"cut by the budget of {self.budget}"
+            thinking = f"{row['thinking_tokens']} thinking tokens, {end}"
+            thinking += f", {row['extensions_done']} of {row['extensions']} extensions" if row["extensions"] else ""
+        finished = "" if row["answer_finished"] else ", cut"
+        return f"[{thinking}; {row['answer_tokens']} answer tokens{finished}; {self.said()}]"
+
+    def said(self) -> str:
+        """The option that the answer states, as the strict scorer reads it; without options, its last box."""
+        text = self.row["answer_text"]
+        if not self.options:
+            boxes = [content for content, *_ in find_boxes(text)[0] if bare(content)]
+            return f"answer: {in_line(boxes[-1])}" if boxes else "no box in the answer"
+        parsed = parse_answer(text, self.options, finished=self.row["answer_finished"])
+        if parsed.index is None:
+            return f"no option: {parsed.outcome}"
+        return f"option {LETTERS[parsed.index]}: {in_line(self.options[parsed.index])}"
+
+
+def ask(
+    question: str, options: Sequence[str], manner: QuestionSettings, formatter: Formatter, engine: Engine, show: Show
+) -> ShownAnswer:
+    """Ask one question and show thinking and answer as they are decoded.
+
+    The request, cuts and extensions are those of `sweep.run_sweep`. A greedy model says what it says in a sweep; with
+    a temperature it says one more sample, since a sweep's streams follow from ids that count the right answer in.
+
+    Args:
+        question: the question's text.
+        options: their texts, in the order shown; may be empty.
+        manner: how the model is asked, with a budget.
+        formatter: `QuestionSettings.formatter` of the model's tokenizer.
+        engine: the model's.
+        show: takes the text.
+
+    Raises:
+        M1FlowError: the question is empty, has too many options or doesn't fit the model's context.
+    """
+    stem, texts = normalise(question), tuple(map(normalise, options))
+    if not stem or not all(texts) or len(texts) > len(LETTERS):
+        raise M1FlowError(
+            f"the question: empty, or with an empty option, or with more than {len(LETTERS)} options; mend it"
+        )
+    turn = prompt_text({"context": "", "stem": stem, "options": texts}, manner.prompts, "evaluate")
+    item = Item(question_id("", stem, texts, ""), turn, texts, tuple(range(len(texts))))
+    shown = _ShowingEngine(engine, formatter, tuple(formatter.prompt(turn)), show)
+    (row,) = run_sweep([item], formatter, shown, manner.plan, seed=manner.seed, width=1)
+    return ShownAnswer(row, texts, formatter.thinks, manner.plan.longest)
+
+
+class _ShowingEngine:
+    """Passes one question's requests on, and shows each token as it is drawn and what the sweep places between."""
+
+    def __init__(self, engine: Engine, formatter: Formatter, shown: tuple[int, ...], show: Show):
+        self.model_id = engine.model_id
+        self._engine, self._decode, self._shown, self._show = engine, formatter.decode, shown, show
+
+    def submit(self, request: Request) -> None:
+        before, now = self._decode(self._shown), self._decode(request.prompt)
+        # Texts and not ids: a marker of plain text was shown as it came, and the sweep encodes it again.
+        self._show(now[len(commonprefix([before, now])) :], True)
+        stream = _TextStream(self._decode, self._show)
+        self._engine.submit(replace(request, until=_Watcher(request.until, stream), tag=(request, stream)))
+
+    def finished(self) -> Iterator[tuple[Request, Completion]]:
+        for watched, completion in self._engine.finished():
+            request, stream = watched.tag
+            stream.feed(completion.token_ids, last=True)  # the token at the limit is asked of no one
+            self._shown = request.prompt + completion.token_ids
+            yield request, completion
+
+    def close(self) -> None:
+        self._engine.close()
+
+
+@dataclass
+class _Watcher:
+    """What an engine asks after each token: shows it, and decides as the request's own would."""
+
+    until: Until | None
+    stream: _TextStream
+
+    def met(self, token_ids: Sequence[int]) -> bool:
+        self.stream.feed(token_ids)
+        return self.until is not None and self.until.met(token_ids)
+
+
+class _TextStream:
+    """The text of tokens as they come; a character of several tokens is shown once it is whole."""
+
+    def __init__(self, decode: Callable[[Sequence[int]], str], show: Show):
+        self._decode, self._show = decode, show
+        self._context, self._done = 0, 0  # tokens shown before are decoded along: some tokenizers need the one before
+
+    def feed(self, token_ids: Sequence[int], *, last: bool = False) -> None:
+        before = self._decode(token_ids[self._context : self._done])
+        now = self._decode(token_ids[self._context :])
+        if len(token_ids) == self._done or (now.endswith("\ufffd") and not last):
+            return
+        self._show(now[len(before) :], False)
+        self._context, self._done = self._done, len(token_ids)

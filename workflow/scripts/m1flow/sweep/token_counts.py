@@ -1,0 +1,50 @@
+"""Tokens that a sweep decodes, against those of a run of its own for every cell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from m1flow.text.boxes import box_end
+
+_LINE = ["question_id", "sample", "permutation"]
+
+
+def nested_tokens(rows: pd.DataFrame, cue_tokens: Mapping[str, int], *, stop_at_box: bool = False) -> int:
+    """What a sweep decodes, engines' speculation apart: each thought once, and one answer per distinct cut.
+
+    The end of a thought counts as one token. Options that are judged are read, not decoded.
+
+    Args:
+        rows: generations of one model on one benchmark.
+        cue_tokens: length of each cue, which is given and not decoded.
+        stop_at_box: whether answers ended where a box closed, without an end token.
+    """
+    forced = rows["cue"].where(rows["extensions_done"] > 0, "")
+    rows = rows.assign(forced=forced)
+    cut = ["extensions_done", "thinking_tokens", "natural_end"]
+    plain = rows[rows["extensions_done"] == 0].sort_values(cut).drop_duplicates(_LINE, keep="last")
+    extended = rows[rows["extensions_done"] > 0].sort_values(cut).drop_duplicates([*_LINE, "forced"], keep="last")
+    # An extended line holds its plain thought, which is decoded once for all cues.
+    again = extended[_LINE].merge(plain, on=_LINE, how="left")
+    thinking = _thinking(plain, cue_tokens) + _thinking(extended, cue_tokens) - _thinking(again, cue_tokens)
+    return thinking + _answers(rows.drop_duplicates([*_LINE, "forced", *cut]), stop_at_box)
+
+
+def separate_tokens(rows: pd.DataFrame, cue_tokens: Mapping[str, int], *, stop_at_box: bool = False) -> int:
+    """What would have been decoded had every cell been run from scratch (the paper's protocol)."""
+    return _thinking(rows, cue_tokens) + _answers(rows, stop_at_box)
+
+
+def _thinking(rows: pd.DataFrame, cue_tokens: Mapping[str, int]) -> int:
+    given = rows["extensions_done"] * pd.Series([cue_tokens.get(cue, 0) for cue in rows["cue"]], rows.index, "int64")
+    ended = rows["natural_end"] & (rows["budget"] > 0)  # a format without thinking decodes no marker
+    return int((rows["thinking_tokens"] - given + rows["extensions_done"] + ended).sum())
+
+
+def _answers(rows: pd.DataFrame, stop_at_box: bool) -> int:
+    ended = rows["answer_finished"]
+    if stop_at_box:
+        ended = ended & rows["answer_text"].map(lambda text: box_end(text) is None).astype(bool)
+    return int((rows["answer_tokens"] + ended).sum())

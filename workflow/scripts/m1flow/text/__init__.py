@@ -1,0 +1,1 @@
+"""Plain-text work: normalising, boxes, and what of a text may be shown."""

@@ -1,0 +1,1 @@
+"""Traces: attempts and difficulty, teaching, domains, and the selection of datasets."""

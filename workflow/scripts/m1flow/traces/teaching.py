@@ -1,0 +1,100 @@
+"""Traces: a teacher explains its answers, and each trace is verified strictly."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pandas as pd
+
+from m1flow.answers.outcomes import EMPTY, REFUSED, TRUNCATED, UNPARSED, why_unread
+from m1flow.answers.reading import is_right
+from m1flow.answers.strict import is_refusal, parse_answer
+from m1flow.chat.turns import ModelTurn
+from m1flow.files.parquet import each
+from m1flow.respondents.interface import Respondent
+from m1flow.study.settings.teachers import TeacherSettings
+
+VERIFIED, WRONG = "verified", "wrong"
+
+OUTCOMES = {
+    VERIFIED: "the answer states the right option, and there is reasoning to learn from",
+    WRONG: "the answer states another option",
+    UNPARSED: "the answer states no option plainly",
+    TRUNCATED: "thinking or answer was cut off by the limit",
+    REFUSED: "the teacher, or who serves it, declined to answer",
+    EMPTY: "no answer, or an answer without reasoning",
+}
+"""What becomes of a trace, in words. Only verified ones are trained on."""
+
+
+def to_teach(questions: pd.DataFrame, difficulty: pd.DataFrame, teacher: TeacherSettings, seed: int) -> pd.DataFrame:
+    """The questions a teacher gets: the hard ones, and some drawn before looking at difficulty.
+
+    Args:
+        questions: the pool.
+        difficulty: rows of the difficulty contract.
+        teacher: its settings: ``unfiltered_questions``, how many to draw uniformly from the pool whatever their
+            difficulty. A recorded teacher is asked about all of them, since asking is free.
+        seed: the study's. A larger draw holds a smaller one.
+
+    Returns:
+        Their rows in the pool's order, with ``hard`` and ``sampled`` (whether it is in the uniform draw).
+    """
+    hard = set(difficulty.loc[difficulty["hard"].astype(bool), "question_id"])
+    ids = sorted(
+        questions["question_id"], key=lambda question_id: hashlib.sha256(f"{seed}/{question_id}".encode()).digest()
+    )
+    drawn = set(ids if teacher.kind == "recorded" else ids[: teacher.unfiltered_questions])
+    marked = questions.assign(hard=questions["question_id"].isin(hard), sampled=questions["question_id"].isin(drawn))
+    return marked[marked["hard"] | marked["sampled"]].reset_index(drop=True)
+
+
+def trace_rows(teacher: Respondent, questions: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    """Have every question taught, and verify what was written.
+
+    Args:
+        teacher: who writes; resumable where it has a journal.
+        questions: what `to_teach` gives.
+
+    Yields:
+        Rows of the traces contract, in the questions' order; what the teacher says nothing about is left out.
+    """
+    asked = {row["question_id"]: row for row in each(questions)}
+    for question_id, _, turn in teacher.turns(questions):
+        row = asked[question_id]
+        index, outcome = verify(turn, list(row["options"]), row["answer_index"], thinks=teacher.thinks)
+        yield {
+            "question_id": question_id,
+            "teacher": teacher.name,
+            "reasoning": turn.reasoning.strip(),
+            "answer": turn.answer.strip(),
+            "parsed_index": index,
+            "outcome": outcome,
+            "verified": outcome == VERIFIED,
+            "prompt_tokens": turn.prompt_tokens,
+            "completion_tokens": turn.completion_tokens,
+            "cost": turn.cost,
+            "hard": row["hard"],
+            "sampled": row["sampled"],
+        }
+
+
+def verify(
+    turn: ModelTurn, options: Sequence[str], answer_index: int, *, thinks: bool = True
+) -> tuple[int | None, str]:
+    """Which option a trace's answer states, and what becomes of the trace (a key of OUTCOMES).
+
+    Only the answer segment is read, strictly (see `parsing`). A trace that was cut is truncated whatever it says: what
+    breaks off is nothing to learn from. ``thinks`` demands reasoning.
+    """
+    unread = why_unread(turn)
+    if unread is not None:
+        return None, unread
+    parsed = parse_answer(turn.answer, options)
+    if parsed.index is not None:
+        right = is_right(parsed.index, options, answer_index)
+        taught = turn.reasoning.strip() or not thinks
+        return parsed.index, WRONG if not right else VERIFIED if taught else EMPTY
+    return None, REFUSED if parsed.outcome == UNPARSED and is_refusal(turn.answer) else parsed.outcome

@@ -1,0 +1,1 @@
+"""Training: bases, methods, the training loop and its checkpoints."""

@@ -1,0 +1,136 @@
+"""Checkpoints of a training run: whole or not at all, the last two kept, found again only by the same run.
+
+They live in an undeclared folder, since Snakemake deletes what a failed job declared:
+``results/<study>/checkpoints/<student>/<fingerprint>/checkpoint-<step>``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+
+from m1flow.errors import M1FlowError
+from m1flow.files.atomic import fsync
+from m1flow.files.fingerprints import fingerprint
+
+KEEP = 2
+"""Checkpoints of a run that are kept."""
+
+STOPPED = 75
+"""The exit status of a run that was told to stop and saved a checkpoint (EX_TEMPFAIL of sysexits.h): run it again."""
+
+_NAME = re.compile(r"checkpoint-(\d+)")
+
+
+class Checkpoints:
+    """The checkpoints of one run."""
+
+    def __init__(self, folder: Path | str):
+        self.folder = Path(folder)
+
+    @classmethod
+    def of_run(cls, root: Path | str, settings: Mapping[str, Any], **more: Any) -> Checkpoints:
+        """Those of the run that these settings and other things decide; another run's are never found.
+
+        Args:
+            root: the student's folder.
+            settings: of the student; where it computes doesn't count, so a run that ran out of memory goes on in
+                smaller micro-batches.
+            more: fingerprints of base and examples, how states are stored.
+        """
+        return cls(Path(root) / fingerprint({**settings, **more})[:16])
+
+    def last(self) -> Path | None:
+        """The newest checkpoint, if there is one."""
+        found = self._all()
+        return found[-1] if found else None
+
+    @contextlib.contextmanager
+    def saving(self, step: int, *, first: bool, together: Callable[[], None]) -> Iterator[Path]:
+        """Yield a folder to save ``checkpoint-<step>`` in; what was saved before stays until the new one is whole.
+
+        Args:
+            step: optimiser steps so far.
+            first: whether this process is the one that tidies up.
+            together: waits for all processes.
+
+        Raises:
+            M1FlowError: it can't be written, as on a full disk.
+        """
+        partial = self.folder / ".partial"
+        try:
+            if first:
+                for leftover in (partial, *self.folder.glob(".old-*")):
+                    shutil.rmtree(leftover, ignore_errors=True)
+                partial.mkdir(parents=True)
+            together()
+            yield partial
+            together()
+            if first:
+                self._finish(partial / f"checkpoint-{step}")
+            together()
+        except (OSError, RuntimeError, SafetensorError) as error:  # two libraries' words for a full disk, beside ours
+            if first:
+                shutil.rmtree(partial, ignore_errors=True)
+            kept = self.last()
+            raise M1FlowError(
+                f"{self.folder}: checkpoint {step} can't be written ({_one_line(error)}); free the disk and run again: "
+                + (f"training goes on at step {_step(kept)}" if kept else "training starts afresh")
+            ) from error
+
+    def _finish(self, whole: Path) -> None:
+        for folder, _, files in os.walk(whole, topdown=False):
+            for name in files:
+                fsync(Path(folder) / name)
+            fsync(Path(folder))
+        final = self.folder / whole.name
+        shutil.rmtree(final, ignore_errors=True)
+        whole.rename(final)
+        fsync(self.folder)
+        for old in self._all()[:-KEEP]:
+            shutil.rmtree(old.rename(self.folder / f".old-{old.name}"), ignore_errors=True)
+
+    def _all(self) -> list[Path]:
+        found = [path for path in self.folder.glob("checkpoint-*") if _NAME.fullmatch(path.name)]
+        return sorted(found, key=_step)
+
+
+class StopSignal:
+    """Remembers that the process was told to stop (SIGTERM: a time limit, a cancelled job), so that it can save first.
+
+    ``--signal`` of SLURM sends it some minutes before the limit.
+    """
+
+    def __init__(self, can_save: bool) -> None:
+        self.came = False
+        self._can_save = can_save
+        self._before: Any = None
+
+    def __enter__(self) -> StopSignal:
+        if self._can_save and threading.current_thread() is threading.main_thread():
+            self._before = signal.signal(signal.SIGTERM, self._remember)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._before is not None:
+            signal.signal(signal.SIGTERM, self._before)
+
+    def _remember(self, *_: object) -> None:
+        self.came = True
+
+
+def _step(checkpoint: Path) -> int:
+    return int(checkpoint.name.rpartition("-")[2])
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:160]

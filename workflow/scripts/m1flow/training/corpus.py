@@ -1,0 +1,83 @@
+"""The corpus of a base model made from random weights: facts, and questions answered directly."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from m1flow.errors import M1FlowError
+from m1flow.files import parquet
+from m1flow.questions import formulary
+from m1flow.questions.prompts import prompt_text
+from m1flow.study.settings.corpus import CorpusSettings
+from m1flow.study.settings.formulary import FormularySettings
+from m1flow.text.boxes import boxed
+from m1flow.text.letters import LETTERS
+
+log = logging.getLogger(__name__)
+
+WAYS = ("train", "solve", "evaluate")
+"""The prompts under which questions are put to models later on; the base meets each of them."""
+
+
+def build_corpus(
+    settings: CorpusSettings,
+    prompts: Mapping[str, str],
+    *,
+    world: FormularySettings | None = None,
+    pool: Path | str | None = None,
+    seed: int = 0,
+) -> list[dict[str, str]]:
+    """The rows of a corpus: prompt, completion and kind ("fact" or "practice").
+
+    Args:
+        settings: the base's ``corpus``; its sources'
+            questions in the pool are answered directly, too: by letter, as models answer real ones.
+        prompts: the study's prompts; the ways of asking are taken in turn.
+        world: the formulary; needed for facts and practice.
+        pool: the questions left after decontamination; needed for sources.
+        seed: draws facts and practice.
+
+    Raises:
+        M1FlowError: the pool can't be read; nothing is asked for.
+    """
+    ask = _asker(prompts)
+    rows: list[dict[str, str]] = []
+    if settings.facts or settings.practice:
+        if world is None:
+            raise M1FlowError("bases: corpus: facts and practice need a formulary; add the section `formulary`")
+        rows += formulary.corpus(world, settings, ask, seed)
+    if settings.sources:
+        if pool is None:
+            raise M1FlowError("bases: corpus: sources need the pool; give it, or leave sources out")
+        questions = parquet.read_table(pool, "questions")
+        for question in questions[questions["source"].isin(settings.sources)].to_dict("records"):
+            answer = boxed(LETTERS[question["answer_index"]])
+            rows.append({"prompt": ask(question), "completion": answer, "kind": "practice"})
+    if not rows:
+        raise M1FlowError("bases: corpus: it is empty; give facts, practice or sources")
+    return rows
+
+
+def read_corpus(path: Path | str) -> pd.DataFrame:
+    """The prompt, completion and kind of a corpus's rows.
+
+    Raises:
+        M1FlowError: the table can't be read, or has no rows.
+    """
+    rows = parquet.read_table(path, "corpora")
+    if rows.empty:
+        raise M1FlowError(f"{path}: no rows, so nothing to train on; raise bases.<name>.corpus in the study's config")
+    return rows
+
+
+def _asker(prompts: Mapping[str, str]) -> Callable[[Mapping[str, Any]], str]:
+    """Puts a question as a user's turn, in each of the study's ways in turn."""
+    ways = {prompts[way]: way for way in WAYS}
+    turn = itertools.cycle(ways.values())
+    return lambda question: prompt_text(question, prompts, next(turn))

@@ -1,0 +1,101 @@
+"""Which kernels training uses on this machine: attention, and Liger's fused layers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from m1flow.errors import M1FlowError
+from m1flow.models.packages import installed, require
+from m1flow.study.settings.training import TrainingSettings
+
+VARLEN = "m1flow_varlen"
+"""The name that `torch_varlen` goes by in transformers."""
+
+
+def attention(training: TrainingSettings, on_gpu: bool) -> str:
+    """The attention implementation, as transformers names it.
+
+    ``auto`` takes flash-attention where the package, a GPU and bfloat16 are there, else PyTorch's own (SDPA).
+
+    Raises:
+        M1FlowError: the one asked for can't run here.
+    """
+    asked = training.attention
+    fit = on_gpu and training.precision == "bfloat16"
+    if asked == "auto":
+        return "flash_attention_2" if fit and installed("flash_attention_2") else "sdpa"
+    if asked in ("flash_attention_2", "varlen") and not fit:
+        raise M1FlowError(
+            f"training: attention: {asked} needs a GPU and precision bfloat16; give the student a GPU "
+            "(resources.gpus) and that precision, or choose auto"
+        )
+    if asked == "flash_attention_2":
+        require(asked, "training: attention")
+    if asked == "varlen":
+        _register_varlen()
+        return VARLEN
+    return asked
+
+
+def takes_boundaries(implementation: str) -> bool:
+    """Whether an attention implementation takes one row and its examples' boundaries rather than a mask."""
+    return implementation in ("flash_attention_2", VARLEN)
+
+
+def use_liger(training: TrainingSettings, on_gpu: bool) -> bool:
+    """Whether Liger's fused layers are used: where they are installed, unless the config says otherwise.
+
+    Raises:
+        M1FlowError: asked for, but not there.
+    """
+    asked = training.liger
+    if asked is True:
+        require("liger", "training: liger")
+    return asked is True or (asked == "auto" and on_gpu and installed("liger"))
+
+
+def torch_varlen(
+    module: torch.nn.Module,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    scaling: float | None = None,
+    cu_seq_lens_q: torch.Tensor | None = None,
+    max_length_q: int | None = None,
+    **_: Any,
+) -> tuple[torch.Tensor, None]:
+    """Causal attention within each example of one packed row, by the flash kernels that come with PyTorch.
+
+    Args:
+        module: unused.
+        query: 1 x heads x tokens x head size; ``key`` and ``value`` may have fewer heads.
+        key: as query.
+        value: as query.
+        attention_mask: unused; the boundaries say all.
+        scaling: of the scores.
+        cu_seq_lens_q: where examples start, and the end.
+        max_length_q: the longest example.
+
+    Returns:
+        1 x tokens x heads x head size, and no weights.
+    """
+    from torch.nn.attention.varlen import varlen_attn
+
+    query, key, value = (part[0].transpose(0, 1).to(torch.bfloat16) for part in (query, key, value))
+    rows: Any = (query, key, value, cu_seq_lens_q, cu_seq_lens_q, max_length_q, max_length_q)
+    out: Any = varlen_attn(
+        *rows,
+        scale=scaling,
+        window_size=(-1, 0),
+        enable_gqa=query.shape[1] != key.shape[1],
+    )
+    return out[None], None
+
+
+def _register_varlen() -> None:
+    from transformers import AttentionInterface
+
+    AttentionInterface.register(VARLEN, torch_varlen)  # without a mask function, transformers makes no mask

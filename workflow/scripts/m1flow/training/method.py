@@ -1,0 +1,75 @@
+"""What a training method is: what it declares that it can do, its task, and what it gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from m1flow.study.seams.methods import MethodAbilities
+from m1flow.study.settings.formats import FormatSettings
+from m1flow.study.settings.students import StudentSettings
+from m1flow.study.settings.training import LoraSettings
+from m1flow.training.launch import Computation
+
+if TYPE_CHECKING:
+    from transformers import Trainer
+
+    from m1flow.training.loss_curve import LossCurve
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingTask:
+    """A student that is to be made.
+
+    Attributes:
+        name: the student's.
+        base: the model folder to start from.
+        dataset: the datasets table to learn from.
+        student: its entry of the study.
+        markers: its reasoning format.
+        seed: of order, adapters and dropout.
+        computation: where to compute and to keep checkpoints.
+    """
+
+    name: str
+    base: Path | str
+    dataset: Path | str
+    student: StudentSettings
+    markers: FormatSettings
+    seed: int
+    computation: Computation = field(default_factory=Computation)
+
+    @property
+    def lora(self) -> LoraSettings | None:
+        """Settings of the adapters; None where all weights are trained."""
+        return self.student.lora if self.student.adapters == "lora" else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainedStudent:
+    """What a method gives to every process of a run.
+
+    Attributes:
+        trainer: holds the trained model, its adapters apart.
+        curve: the loss at each step.
+        counts: of examples, drops and tokens.
+        steps: optimiser steps.
+    """
+
+    trainer: Trainer
+    curve: LossCurve
+    counts: Mapping[str, int]
+    steps: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Method(MethodAbilities):
+    """A training method, one in each file of `training.methods`.
+
+    Attributes:
+        train: makes a student; every process of a run calls it.
+    """
+
+    train: Callable[[TrainingTask], TrainedStudent]

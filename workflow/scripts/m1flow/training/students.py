@@ -1,0 +1,100 @@
+"""A student from a base and a dataset: what is common to all methods of training.
+
+A run is one function of settings and folders, whatever started it, so that a launcher can start it in many processes.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from m1flow.errors import M1FlowError
+from m1flow.files.atomic import atomic_folder
+from m1flow.files.provenance import provenance
+from m1flow.models.folder import check_model_folder, copy_tokenizer, model_id
+from m1flow.study.seams.methods import METHODS
+from m1flow.study.settings.formats import FormatSettings
+from m1flow.study.settings.students import StudentSettings
+from m1flow.training.launch import Computation
+from m1flow.training.method import Method, TrainingTask
+from m1flow.training.model_card import data_of, licence_of
+from m1flow.training.steps import naming_full_disks, write_records
+
+
+def fine_tune(
+    base: Path | str,
+    dataset: Path | str,
+    out: Path | str,
+    *,
+    name: str,
+    student: StudentSettings,
+    markers: FormatSettings,
+    seed: int,
+    base_name: str | None = None,
+    computation: Computation | None = None,
+) -> None:
+    """Fine-tune a base on a dataset of traces, by the student's method.
+
+    Called by every process of a run; the first writes the model.
+
+    Args:
+        base: the base's model folder.
+        dataset: a datasets table.
+        out: the model folder to write, complete also for LoRA (merged); an old one is replaced.
+        name: the student's name, for messages and the model card.
+        student: its entry of the study.
+        markers: its reasoning format.
+        seed: of order, adapters and dropout.
+        base_name: what the card calls the base; its folder's name by default.
+        computation: where to compute and to keep checkpoints; the CPU without any by default.
+
+    Raises:
+        M1FlowError: base or dataset can't be read, or hold nothing; a setting is wrong or can't be had on this
+            machine; the loss isn't finite or diverges; a checkpoint can't be written.
+        SystemExit: told to stop; a checkpoint is saved.
+    """
+    task = TrainingTask(
+        name=name,
+        base=check_model_folder(base),
+        dataset=dataset,
+        student=student,
+        markers=markers,
+        seed=seed,
+        computation=computation or Computation(),
+    )
+    method = METHODS.load(student.method, Method)
+    if task.lora and not method.trains_adapters:
+        raise M1FlowError(f"students.{name}.adapters: the method {student.method} trains none; remove this key")
+    settings = {
+        "kind": "student",
+        "name": name,
+        "base": str(base),
+        "format": {student.format: markers.dump()},
+        "method": student.method,
+        "adapters": student.adapters,
+        "lora": task.lora.dump() if task.lora else None,
+        "training": student.training.dump(),
+        "seed": seed,
+    }
+    # A tracker's files are all that training writes without a name.
+    with naming_full_disks(task.computation.reports or out):
+        trained = method.train(task)
+
+    from m1flow.training import gathering
+
+    trainer, precision = trained.trainer, student.training.precision
+    whole = gathering.weights(trainer, precision)
+    if not trainer.accelerator.is_main_process:
+        return
+    record: dict[str, Any] = {"settings": settings, "licence": licence_of(base), "data": data_of(dataset)}
+    record |= {"base_model": base_name or Path(base).name, "processes": trainer.args.world_size}
+    made_from = provenance(settings, [dataset]) | {"base": model_id(base, precision)}
+    with naming_full_disks(out), atomic_folder(out) as folder:
+        keep = bool(task.lora and task.lora.keep_adapter)
+        model = gathering.save(trainer, whole, base, folder, precision, keep=keep)
+        copy_tokenizer(base, folder)
+        record["counts"] = dict(trained.counts) | {"parameters": model.num_parameters(), "steps": trained.steps}
+        write_records(folder, record, trained.curve, made_from)
+    if task.computation.checkpoints is not None:
+        shutil.rmtree(task.computation.checkpoints, ignore_errors=True)

@@ -1,0 +1,88 @@
+"""Training examples as the trainer takes them: token ids and where the loss begins, within a length."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from array import array
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from m1flow.models.formats import TrainingExample
+
+log = logging.getLogger(__name__)
+
+IGNORED_LABEL = -100
+"""The label of a token that the loss leaves out (PyTorch's convention)."""
+
+
+@dataclass
+class Prepared:
+    """Examples to train on.
+
+    Attributes:
+        input_ids: token ids of each example, four bytes a token.
+        starts: how many tokens of each the loss leaves out at its beginning; it falls on all others.
+        counts: of examples, drops and tokens.
+    """
+
+    input_ids: list[array] = field(default_factory=list)
+    starts: list[int] = field(default_factory=list)
+    counts: dict[str, int] = field(
+        default_factory=lambda: dict.fromkeys(("examples", "dropped", "truncated", "tokens", "trained_tokens"), 0)
+    )
+
+    def labels(self, example: int) -> list[int]:
+        """An example's labels: -100 where no loss falls, else the token."""
+        # A model predicts a token from those before it: the first has none.
+        start = max(self.starts[example], 1)
+        return [IGNORED_LABEL] * start + list(self.input_ids[example][start:])
+
+    def labelled(self, example: int) -> int:
+        """How many tokens of an example the loss falls on."""
+        return len(self.input_ids[example]) - max(self.starts[example], 1)
+
+    def fingerprint(self) -> str:
+        """A hash (32 hex digits) of ids and labels."""
+        digest = hashlib.sha256()
+        for ids, start in zip(self.input_ids, self.starts, strict=True):
+            digest.update(b"%d %d " % (len(ids), start))
+            digest.update(ids.tobytes())
+        return digest.hexdigest()[:32]
+
+
+def prepare(examples: Iterable[TrainingExample], max_length: int, overlong: str, name: str) -> Prepared:
+    """Token ids of examples within a length; the loss falls on the assistant's turn only.
+
+    Args:
+        examples: what to train on.
+        max_length: in tokens.
+        overlong: "drop" or "truncate" longer ones. One of which truncation leaves nothing of the assistant's turn is
+            dropped, too: it would teach nothing.
+        name: for the log.
+    """
+    prepared = Prepared()
+    counts = prepared.counts
+    for example in examples:
+        ids, start = array("i", example.input_ids), example.prompt_tokens
+        if len(ids) > max_length:
+            if overlong == "drop" or start >= max_length:
+                counts["dropped"] += 1
+                continue
+            counts["truncated"] += 1
+            ids = ids[:max_length]
+        prepared.input_ids.append(ids)
+        prepared.starts.append(start)
+        counts["examples"] += 1
+        counts["tokens"] += len(ids)
+        counts["trained_tokens"] += len(ids) - start
+    if counts["dropped"] or counts["truncated"]:
+        log.warning(
+            "%s: of %d examples, %d dropped and %d truncated: longer than %d tokens",
+            name,
+            counts["examples"] + counts["dropped"],
+            counts["dropped"],
+            counts["truncated"],
+            max_length,
+        )
+    return prepared
