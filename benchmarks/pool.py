@@ -1,8 +1,9 @@
 """How long it takes to find near-duplicates and benchmark questions among as many questions as the paper has.
 
-196,157 prompts are compared with themselves and with 11,460 benchmark questions at ratio 95: by `m1flow.similarity`,
-and the paper's way (``rapidfuzz.process.extract``, prompt by prompt), which is measured on a sample in the same run
-and extrapolated. Then the same questions are looked for by mode `stem`, which finds more. Run it as
+196,157 prompts are compared with themselves and with 11,460 benchmark questions at ratio 95: by
+`m1flow.pool.similarity`, and the paper's way (``rapidfuzz.process.extract``, prompt by prompt), which is measured on
+a sample in the same run and extrapolated. Then the same questions are looked for by mode `stem`, which
+finds more. Run it as
 
     python benchmarks/pool.py            # or --quick, with a twentieth of the questions
 
@@ -34,12 +35,14 @@ from rapidfuzz import fuzz, process
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 
-from m1flow.decontamination import Exam  # noqa: E402
-from m1flow.overlap import asked  # noqa: E402
-from m1flow.questions import render  # noqa: E402
-from m1flow.similarity import similar_pairs  # noqa: E402
-from m1flow.sources import load  # noqa: E402
-from m1flow.storage import CONTRACTS  # noqa: E402
+from m1flow.files.contracts import CONTRACTS  # noqa: E402
+from m1flow.pool.decontamination import BenchmarkIndex  # noqa: E402
+from m1flow.pool.overlap import folded_questions  # noqa: E402
+from m1flow.pool.similarity import similar_pairs  # noqa: E402
+from m1flow.questions.prompts import render  # noqa: E402
+from m1flow.questions.sources import load  # noqa: E402
+from m1flow.study.settings.problems import read  # noqa: E402
+from m1flow.study.settings.question_sets import QuestionSetSettings  # noqa: E402
 
 THRESHOLD = 95
 BENCHMARK_QUESTIONS = {"medmcqa": 5_730, "medqa": 5_730}
@@ -103,8 +106,8 @@ def main() -> None:
 
 def find_stems(pool: pd.DataFrame, exam: pd.DataFrame, processes: int) -> dict:
     """Decontaminate by mode stem."""
-    folded = asked(pool)
-    return Exam(exam, folded, THRESHOLD, processes=processes).find("stem", pool, folded)
+    folded = folded_questions(pool)
+    return BenchmarkIndex(exam, folded, THRESHOLD, processes=processes).find("stem", pool, folded)
 
 
 def brute_seconds(queries: list[str], texts: list[str]) -> float:
@@ -152,7 +155,9 @@ class PeakMemory:
 def real_questions(data: Path) -> dict[str, list[Question]]:
     """The questions that others are grown from, by source."""
     return {
-        source: load(source, {"adapter": adapter, "path": str(data / path)}, 0)[0].to_dict("records")
+        source: load(source, read(QuestionSetSettings, {"adapter": adapter, "path": str(data / path)}), 0)[0].to_dict(
+            "records"
+        )
         for source, (adapter, path) in FILES.items()
     }
 

@@ -37,11 +37,16 @@ import torch
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 
-from m1flow.engines import Completion, Engine, Request, Tally, context_length, open_engine  # noqa: E402
-from m1flow.formats import Formatter, load_tokenizer  # noqa: E402
-from m1flow.sweep import Item, run_sweep  # noqa: E402
-from m1flow.thinking import Plan  # noqa: E402
-from m1flow.tokenizers import train_tokenizer  # noqa: E402
+from m1flow.engines.interface import Completion, Engine, EngineTally, Request  # noqa: E402
+from m1flow.engines.opening import open_engine  # noqa: E402
+from m1flow.models.folder import context_length  # noqa: E402
+from m1flow.models.formats import Formatter  # noqa: E402
+from m1flow.models.tokenizers import load_tokenizer  # noqa: E402
+from m1flow.study.settings.engine import EngineSettings  # noqa: E402
+from m1flow.study.settings.formats import FormatSettings  # noqa: E402
+from m1flow.sweep.plan import Item, SweepPlan  # noqa: E402
+from m1flow.sweep.run import run_sweep  # noqa: E402
+from m1flow.training.tokenizer import train_tokenizer  # noqa: E402
 
 BUDGETS = (128, 256, 512, 1024, 2048, 4096, 8192)
 COUNTS = (0, 1, 2, 4, 6, 8)
@@ -83,8 +88,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         shape = flags.model or ("7b" if gpu else "tiny")
         model = build_model(Path(folder) / "model", SHAPES[shape], gpu)
-        formatter = Formatter(load_tokenizer(model), "m1", FORMAT)
-        settings = {"name": flags.engine, "dtype": "bfloat16" if gpu else "float32", "batch_size": flags.batch_size}
+        formatter = Formatter(load_tokenizer(model), "m1", FormatSettings(**FORMAT))
+        settings = EngineSettings(
+            name=flags.engine,
+            dtype="bfloat16" if gpu else "float32",
+            batch_size=flags.batch_size,
+            threads=1,
+            memory_mb=1024,
+        )
         llm, engine = open_both(model, settings)
         items = make_items(questions)
         bench = Bench(EndingEngine(engine, formatter, items, scale), formatter, items, scale, flags.batch_size, llm)
@@ -102,7 +113,8 @@ class EndingEngine:
 
     def __init__(self, engine: Engine, formatter: Formatter, items: list[Item], scale: int):
         """Give each item's thought a length of its own; ``scale`` divides lengths."""
-        self.engine, self.scale = engine, scale
+        self.engine: Any = engine
+        self.scale = scale
         self.model_id = engine.model_id
         self.made: tuple[list[Request], list[Request]] = [], []
         """Thoughts and answers that the engine was asked for."""
@@ -116,7 +128,7 @@ class EndingEngine:
         self._shares = dict(zip(opened, shares, strict=True))
 
     @property
-    def tally(self) -> Tally:
+    def tally(self) -> EngineTally:
         """What the engine has done."""
         return self.engine.tally
 
@@ -190,8 +202,8 @@ class Bench:
         budgets = tuple(budget // self.scale for budget in BUDGETS)
         answer = ANSWER_TOKENS // self.scale
         cap = budgets[-1]
-        by_budget = Plan(budgets=budgets, answer_tokens=answer)
-        by_count = Plan(budgets=(), extension_counts=COUNTS, extension_budgets=(cap,), answer_tokens=answer)
+        by_budget = SweepPlan(budgets=budgets, answer_tokens=answer)
+        by_count = SweepPlan(budgets=(), extension_counts=COUNTS, extension_budgets=(cap,), answer_tokens=answer)
         self.run([replace(by_budget, budgets=budgets[:2])])  # first steps compile and allocate
         names = ["one_pass", "budgets_nested", "bare_vllm", "nested_without_logprobs", "bare_without_logprobs"]
         rounds: dict[str, list[dict[str, float]]] = {name: [] for name in (names if self.llm else names[:2])}
@@ -225,7 +237,7 @@ class Bench:
         separate, _ = self.run([replace(by_budget, budgets=(budget,)) for budget in budgets])
         return figures | ratios("budgets_and_box", separate, nested)
 
-    def run(self, plans: list[Plan]) -> tuple[dict[str, float], pd.DataFrame]:
+    def run(self, plans: list[SweepPlan]) -> tuple[dict[str, float], pd.DataFrame]:
         """Run plans one after the other; what they cost together, and their rows."""
         self.cool()
         for made in self.engine.made:
@@ -254,7 +266,7 @@ class Bench:
         """
         from vllm import TokensPrompt
 
-        from m1flow.engines.vllm_engine import sampling_params
+        from m1flow.engines.backends.vllm import sampling_params
 
         self.cool()
         decoded, wall, cpu = 0, 0.0, 0.0
@@ -301,14 +313,13 @@ def compare(rows: pd.DataFrame, again: pd.DataFrame) -> None:
     pd.testing.assert_frame_equal(*sides)
 
 
-def open_both(model: Path, settings: dict[str, Any]) -> tuple[Any, Engine]:
+def open_both(model: Path, settings: EngineSettings) -> tuple[Any, Engine]:
     """Both interfaces around one vLLM engine, vLLM's own and ours; without vLLM, ours alone."""
-    settings = {"threads": 1, "memory_mb": 1024} | settings
-    if settings["name"] == "transformers":
+    if settings.name == "transformers":
         return None, open_engine(model, settings)
-    from m1flow.engines.vllm_engine import VllmEngine, engine_arguments
+    from m1flow.engines.backends.vllm import VllmEngine, engine_arguments
 
-    arguments = engine_arguments(model, context_length(model, settings), settings)
+    arguments = engine_arguments(model, context_length(model, settings.max_model_len), settings)
     from vllm import LLM
 
     llm = LLM(**arguments)

@@ -34,13 +34,15 @@ from rich.table import Table
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "workflow" / "scripts"), str(ROOT / "tests")]
 
-from served_model import MODEL, free_port, served_model  # noqa: E402
-
-from m1flow.chat import Asked, JournalledChat  # noqa: E402
-from m1flow.completions import request_body  # noqa: E402
-from m1flow.endpoints import EndpointChat, endpoint_identity  # noqa: E402
-from m1flow.journal import Journal  # noqa: E402
-from m1flow.ledger import Ledger  # noqa: E402
+from helpers.served_model import MODEL, free_port, served_model  # noqa: E402
+from m1flow.chat.journalled import JournalledChat  # noqa: E402
+from m1flow.chat.turns import UserTurn  # noqa: E402
+from m1flow.endpoints.client import EndpointChat, endpoint_identity  # noqa: E402
+from m1flow.endpoints.ledger import Ledger  # noqa: E402
+from m1flow.endpoints.protocol import request_body  # noqa: E402
+from m1flow.files.journal import Journal  # noqa: E402
+from m1flow.study.settings.endpoints import EndpointSettings  # noqa: E402
+from m1flow.study.settings.problems import read  # noqa: E402
 
 ROUNDS, QUESTIONS, TOKENS = 24, 400, 32
 MANY = 100_000
@@ -101,7 +103,7 @@ def memory(folder: Path, number: int) -> dict[str, float]:
         time.sleep(0.1)
     seen: dict[int, int] = {}
 
-    def watched() -> Iterator[Asked]:
+    def watched() -> Iterator[UserTurn]:
         for asked in questions(0, number):
             if asked.key in (number // 10, number - 1):
                 gc.collect()
@@ -125,30 +127,30 @@ def memory(folder: Path, number: int) -> dict[str, float]:
     }
 
 
-def questions(series: int, number: int) -> Iterator[Asked]:
+def questions(series: int, number: int) -> Iterator[UserTurn]:
     """Questions of equal length, that no other series has."""
     for n in range(number):
-        yield Asked(n, f"Series {series:4}, question {n:6}: which is the best next step? " + "A. One B. Two " * 3)
+        yield UserTurn(n, f"Series {series:4}, question {n:6}: which is the best next step? " + "A. One B. Two " * 3)
 
 
-def journalled(folder: Path, spec: dict[str, Any], asked: Iterator[Asked], number: int) -> None:
+def journalled(folder: Path, spec: dict[str, Any], asked: Iterator[UserTurn], number: int) -> None:
     """Ask as the workflow does."""
     with Ledger(folder / "ledger.jsonl") as ledger, Journal(folder / "journal.jsonl") as journal:
 
         def chat() -> EndpointChat:
-            return EndpointChat("local", spec, ledger=ledger, purpose="benchmark", thinks=True)
+            return EndpointChat("local", read(EndpointSettings, spec), ledger=ledger, purpose="benchmark", thinks=True)
 
-        with JournalledChat(endpoint_identity(spec, True), chat, journal, TOKENS) as asking:
+        with JournalledChat(endpoint_identity(read(EndpointSettings, spec), True), chat, journal, TOKENS) as asking:
             asking.ask(asked, "benchmark", number)
 
 
-async def bare_loop(spec: dict[str, Any], asked: Iterator[Asked]) -> None:
+async def bare_loop(spec: dict[str, Any], asked: Iterator[UserTurn]) -> None:
     """The least that asks the same: no retries, no limits, nothing kept."""
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
 
         async def work() -> None:
             for one in asked:
-                body = request_body(spec, one, TOKENS)
+                body = request_body(read(EndpointSettings, spec), one, TOKENS)
                 async with session.post(f"{spec['url']}/chat/completions", json=body) as response:
                     answer = await response.json()
                     answer["choices"][0]["message"]["content"].strip()

@@ -146,12 +146,13 @@ def draw_lengths(number: int, scale: float, longest: int) -> list[int]:
 
 def ours(case: dict[str, Any], lengths: list[int]) -> tuple[int, float]:
     """Train by m1flow; tokens and seconds after the warm-up."""
-    from m1flow.examples import Prepared
-    from m1flow.launch import Place
-    from m1flow.sft import Run, run_sft, trainer_arguments
+    from m1flow.study.settings.training import LoraSettings, TrainingSettings
+    from m1flow.training.launch import Computation
+    from m1flow.training.loop import Run, run_sft, trainer_arguments
+    from m1flow.training.tokenised import Prepared
 
     full = case.get("method", "full") == "full"
-    training = {
+    training: dict[str, Any] = {
         "batch_size": 16,
         "learning_rate": 1e-5,
         "packing": case["packing"],
@@ -159,10 +160,11 @@ def ours(case: dict[str, Any], lengths: list[int]) -> tuple[int, float]:
     }
     training |= {"optimizer": case.get("optimizer", "adamw") if full else "adamw"}
     training |= {"precision": "bfloat16" if case["gpu"] else "float32"}
-    place = Place(
+    computation = Computation(
         gpus=int(case["gpu"]), device_tokens=case["device_tokens"], gradient_checkpointing=case.get("recompute", False)
     )
-    run = Run("benchmark", training, case["steps"], None if full else {}, 0, place)
+    lora = None if full else LoraSettings()
+    run = Run("benchmark", TrainingSettings(**training), case["steps"], lora, 0, computation)
     arguments = trainer_arguments(run)
     vocabulary = case["shape"]["vocabulary"]
     rng = random.Random(1)
