@@ -33,7 +33,7 @@ key away. Unknown keys and wrong values stop before any work, with one line that
 
 `<name>` stands for a name of your own: letters, digits, `_`, `-` and `.`. `make docs` writes this page and
 [config/schema.json](../config/schema.json), with which editors complete and check a study that begins with
-`# yaml-language-server: $schema=schema.json`.
+`# yaml-language-server: $schema=config/schema.json` (the schema's path from the folder of that file).
 """
 WORDS = {
     "integer": ("whole number", "whole numbers"),
