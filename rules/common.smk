@@ -47,8 +47,9 @@ def config_files():
 def default_study(files):
     """The config file of the study over which these files are laid; None where they are a study by themselves.
 
-    Config files are one if any names a study. Another Snakefile that uses this one as a module hands over settings, from
-    files or not: they are one if they name a study. Its working directory has no default of this project's.
+    Config files are a study by themselves if any of them names one. The settings that another Snakefile hands over, when
+    it uses this one as a module, are a study if they name one; they may come from no file at all, and the working
+    directory holds no default of this project's.
     """
     if IS_MODULE:
         return None if "study" in config else shipped(DEFAULT_STUDY)

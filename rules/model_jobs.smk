@@ -1,4 +1,4 @@
-"""What rules share that run a model, and how its answers are kept. No rules."""
+"""What the rules that run a model share, and how its answers are kept. No rules."""
 
 import os
 from shlex import quote
@@ -7,7 +7,7 @@ from shlex import quote
 MODEL_ENV = "../envs/generate-gpu.yaml" if STUDY.engine.gpus else "../envs/generate.yaml"
 
 
-# Keys in the environment of a run are the jobs' that use them, by `params.key`, and no other's.
+# Of the keys in a run's environment, a job gets only the one that it uses: by `params.key`, or by `export HF_TOKEN`.
 WITHHELD = sorted({"HF_TOKEN", *(e.key_variable for e in STUDY.endpoints.values() if e.key_variable)})
 shell.prefix(f"set -euo pipefail; export -n {' '.join(WITHHELD)}; ")
 
@@ -37,8 +37,8 @@ def model_resources(*place, minutes):
     """What a job asks for that runs the model at a place of the study, for `resources:`.
 
     Args:
-        place: as of `settings_at`.
-        minutes: what each attempt has more, as `minutes_for` has it.
+        place: keys, as `settings_at` takes them.
+        minutes: what each attempt adds to the time limit; see `minutes_for`.
     """
 
     def entry(wildcards):
@@ -55,12 +55,12 @@ def model_resources(*place, minutes):
 def model_params(*place, purpose, journal):
     """What decides how the model at a place of the study answers, and where its answers are kept, for `params:`.
 
-    A function that takes ``threads`` as well is one that Snakemake doesn't compare with the last run's: faster limits,
-    another address or another batch size are no reason to train all students anew. ``identity`` has what of them is one.
+    Snakemake doesn't compare a function that takes ``threads`` with the last run's: faster limits, another address or
+    another batch size are no reason to train all students anew. What is a reason stands in ``identity``.
 
     Args:
-        place: as of `settings_at`.
-        purpose: the prompt that it is asked with.
+        place: keys, as `settings_at` takes them.
+        purpose: the name of the prompt.
         journal: the journal's name, with wildcards; all models behind an endpoint share the endpoint's, as they do its bill.
     """
 

@@ -6,10 +6,10 @@ PUSHED = [name for name, student in STUDY.students.items() if student.push_to_hu
 
 
 def rows_learnt(name):
-    """The fingerprint of the rows that a model of the study was trained on, where it is a student; else nothing.
+    """The file with the fingerprint of the rows that a student was trained on; nothing for a base.
 
-    An input of what trains students and of what asks them. A checkpoint's output, it has Snakemake decide anew whether
-    they must run once the rows are known.
+    It is an input of the jobs that train students, ask them or push them. Since a checkpoint makes it, Snakemake decides
+    anew, once the rows are known, whether these jobs must run.
     """
     if name not in STUDY.students:
         return []

@@ -15,9 +15,9 @@ BILLS = [
 ]
 # Models that the study sets beside published numbers.
 PUBLISHED_AS = {model: entry.published for model, entry in STUDY.models.items() if entry.published}
-# What tables and figures of extensions are about, where there are several cues.
+# The cue that tables and figures of extensions are about, where there are several.
 FIRST_CUE = STUDY.first_cue
-# What this study doesn't have: it has no table that is made from it either.
+# What the study lacks; it has none of the tables that are made from it.
 LACKING = {
     *([] if JUDGED else ["judged"]),
     *([] if LEAKABLE else ["leaked_pairs"]),
@@ -53,5 +53,5 @@ def files_of_tables_needed(wildcards):
 
 
 def table_needs(need, given, otherwise=()):
-    """An input or parameter of the jobs whose table is made from it."""
+    """What the job of a table gets if the table is made from ``need``, and what the others get."""
     return lambda wildcards: given if need in needs(wildcards.table) else otherwise
