@@ -39,7 +39,7 @@ from m1flow.files.contracts import CONTRACTS  # noqa: E402
 from m1flow.pool.decontamination import BenchmarkIndex  # noqa: E402
 from m1flow.pool.overlap import folded_questions  # noqa: E402
 from m1flow.pool.similarity import similar_pairs  # noqa: E402
-from m1flow.questions.prompts import render  # noqa: E402
+from m1flow.questions.prompts import PLAIN, render  # noqa: E402
 from m1flow.questions.sources import load  # noqa: E402
 from m1flow.study.settings.problems import read  # noqa: E402
 from m1flow.study.settings.question_sets import QuestionSetSettings  # noqa: E402
@@ -69,10 +69,12 @@ def main() -> None:
     seeds = real_questions(data) if data.is_dir() else synthetic_questions(rng)
     pool = [question for source, n in SHARES.items() for question in grow(seeds[source], n // scale, rng)]
     rng.shuffle(pool)
-    exam = [question for source, n in BENCHMARK_QUESTIONS.items() for question in grow(seeds[source], n // scale, rng)]
-    pool, exam = as_table(pool, "pool"), as_table(exam, "exam")
-    prompts = [render(row, "{context}\n{stem}\n{options}") for row in pool.to_dict("records")]
-    stems = exam["stem"].tolist()
+    benchmark = [
+        question for source, n in BENCHMARK_QUESTIONS.items() for question in grow(seeds[source], n // scale, rng)
+    ]
+    pool, benchmark = as_table(pool, "pool"), as_table(benchmark, "benchmark")
+    prompts = [render(row, PLAIN) for row in pool.to_dict("records")]
+    stems = benchmark["stem"].tolist()
     lengths = sorted(map(len, prompts))
     print(
         f"{len(prompts):,} prompts grown from {'real' if data.is_dir() else 'synthetic'} questions, median "
@@ -80,11 +82,11 @@ def main() -> None:
     )
     with PeakMemory() as memory:
         before = brute_seconds(rng.sample(prompts, SAMPLE), prompts) * len(prompts) / SAMPLE
-        before_exam = brute_seconds(rng.sample(prompts, SAMPLE), stems) * len(prompts) / SAMPLE
-        brute = (before + before_exam) / flags.processes
+        before_benchmarks = brute_seconds(rng.sample(prompts, SAMPLE), stems) * len(prompts) / SAMPLE
+        brute = (before + before_benchmarks) / flags.processes
         pairs, own = timed(lambda: similar_pairs(prompts, prompts, THRESHOLD, flags.processes))
         leaked, against = timed(lambda: similar_pairs(prompts, stems, THRESHOLD, flags.processes))
-        _, stem = timed(lambda: find_stems(pool, exam, flags.processes))
+        _, stem = timed(lambda: find_stems(pool, benchmark, flags.processes))
     figures = {
         "prompts": len(prompts),
         "benchmark_questions": len(stems),
@@ -104,10 +106,10 @@ def main() -> None:
         flags.out.write_text(json.dumps({"figures": figures}, indent=2) + "\n", encoding="utf-8")
 
 
-def find_stems(pool: pd.DataFrame, exam: pd.DataFrame, processes: int) -> dict:
+def find_stems(pool: pd.DataFrame, benchmark: pd.DataFrame, processes: int) -> dict:
     """Decontaminate by mode stem."""
     folded = folded_questions(pool)
-    return BenchmarkIndex(exam, folded, THRESHOLD, processes=processes).find("stem", pool, folded)
+    return BenchmarkIndex(benchmark, folded, THRESHOLD, processes=processes).find("stem", pool, folded)
 
 
 def brute_seconds(queries: list[str], texts: list[str]) -> float:

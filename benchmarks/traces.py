@@ -23,7 +23,6 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 import psutil
@@ -73,11 +72,12 @@ def throughput(folder: Path, rounds: int) -> dict[str, float]:
     ours, bare = [], []
     with served_model(folder / "served") as url:
         spec = {"url": url, "model": MODEL, "requests_in_flight": CONCURRENCY, "price": {"prompt": 1, "completion": 1}}
-        asyncio.run(bare_loop(spec, questions(-1, QUESTIONS)))  # whatever the server does only once
+        settings = read(EndpointSettings, spec)
+        asyncio.run(bare_loop(settings, questions(-1, QUESTIONS)))  # whatever the server does only once
         for number in range(rounds):
             turns = [
-                (ours, lambda n=number: journalled(folder / str(n), spec, questions(2 * n, QUESTIONS), QUESTIONS)),
-                (bare, lambda n=number: asyncio.run(bare_loop(spec, questions(2 * n + 1, QUESTIONS)))),
+                (ours, lambda n=number: journalled(folder / str(n), settings, questions(2 * n, QUESTIONS), QUESTIONS)),
+                (bare, lambda n=number: asyncio.run(bare_loop(settings, questions(2 * n + 1, QUESTIONS)))),
             ]
             for rates, work in turns if number % 2 else reversed(turns):
                 started = time.perf_counter()
@@ -111,8 +111,9 @@ def memory(folder: Path, number: int) -> dict[str, float]:
             yield asked
 
     spec = {"url": f"http://127.0.0.1:{port}/v1", "model": MODEL, "requests_in_flight": CONCURRENCY}
+    settings = read(EndpointSettings, spec)
     started = time.perf_counter()
-    journalled(folder / "memory", spec, watched(), number)
+    journalled(folder / "memory", settings, watched(), number)
     seconds = time.perf_counter() - started
     responder.terminate()
     responder.join()
@@ -133,25 +134,25 @@ def questions(series: int, number: int) -> Iterator[UserTurn]:
         yield UserTurn(n, f"Series {series:4}, question {n:6}: which is the best next step? " + "A. One B. Two " * 3)
 
 
-def journalled(folder: Path, spec: dict[str, Any], asked: Iterator[UserTurn], number: int) -> None:
+def journalled(folder: Path, settings: EndpointSettings, asked: Iterator[UserTurn], number: int) -> None:
     """Ask as the workflow does."""
     with Ledger(folder / "ledger.jsonl") as ledger, Journal(folder / "journal.jsonl") as journal:
 
         def chat() -> EndpointChat:
-            return EndpointChat("local", read(EndpointSettings, spec), ledger=ledger, purpose="benchmark", thinks=True)
+            return EndpointChat("local", settings, ledger=ledger, purpose="benchmark", thinks=True)
 
-        with JournalledChat(endpoint_identity(read(EndpointSettings, spec), True), chat, journal, TOKENS) as asking:
+        with JournalledChat(endpoint_identity(settings, True), chat, journal, TOKENS) as asking:
             asking.ask(asked, "benchmark", number)
 
 
-async def bare_loop(spec: dict[str, Any], asked: Iterator[UserTurn]) -> None:
+async def bare_loop(settings: EndpointSettings, asked: Iterator[UserTurn]) -> None:
     """The least that asks the same: no retries, no limits, nothing kept."""
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
 
         async def work() -> None:
             for one in asked:
-                body = request_body(read(EndpointSettings, spec), one, TOKENS)
-                async with session.post(f"{spec['url']}/chat/completions", json=body) as response:
+                body = request_body(settings, one, TOKENS)
+                async with session.post(f"{settings.url}/chat/completions", json=body) as response:
                     answer = await response.json()
                     answer["choices"][0]["message"]["content"].strip()
 

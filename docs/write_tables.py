@@ -15,9 +15,10 @@ PAGE = ROOT / "docs" / "tables.md"
 INTRODUCTION = """\
 # Tables and their columns
 
-Every file of `results/<study>/tables/`, what it is made from, and what its columns hold. What the numbers mean, and
-when not to trust them, is in [statistics](statistics.md) and [policies](policies.md). How to add one:
-[extending](extending/table.md). `make docs` writes this page.
+The CSV files of `results/<study>/tables/`: what each is made from, and what its columns hold.
+`python workflow/scripts/make_table.py --help` says what the inputs are. The folder `paper/` has the main numbers as
+papers print them. What the numbers mean, and when not to trust them, is in [statistics](statistics.md) and
+[policies](policies.md). How to add one: [extending](extending/table.md). `make docs` writes this page.
 """
 
 

@@ -15,6 +15,7 @@ from m1flow.analysis.registry import needs
 from m1flow.study.code_files import code_files
 from m1flow.study.config_files import from_here, read_mapping
 from m1flow.errors import M1FlowError
+from m1flow.files.json import as_flag
 from m1flow.study.preflight import check_disk, check_times
 from m1flow.study.presets import shipped_as
 from m1flow.study.roster import made_how
@@ -29,7 +30,7 @@ from m1flow.study.settings.section import plain
 from m1flow.study.shipped import DEFAULT_STUDY, found, shipped
 from m1flow.study.seams.sections import SECTIONS
 from m1flow.study.seams.tables import TABLES
-from m1flow.study.study import Study, as_flag, lock_path, names_study
+from m1flow.study.study import Study, lock_path, names_study
 
 prefer_this_python()
 

@@ -99,6 +99,8 @@ def code_to_ask(script, *place):
 
     def files(wildcards):
         entry = settings_at(wildcards, *place)
+        if entry is None:
+            raise WorkflowError(f"{'.'.join(place)}: missing in this study; add it, with weights or an endpoint")
         if endpoint_of(entry):
             return code(script, CHATS.file("endpoint"))
         return code(script, CHATS.file("local"), *ENGINE_FILES) if entry.weights else code(script)
@@ -117,7 +119,7 @@ def serving_flags(entry):
     reached = (
         f" --endpoint {quote(as_flag({'name': endpoint, **STUDY.endpoints[endpoint].dump()}))}" if endpoint else ""
     )
-    return f"--engine {quote(STUDY.flag('engine'))}{reached}"
+    return f"--engine {quote(as_flag(STUDY.engine.dump()))}{reached}"
 
 
 def identity_of(entry):

@@ -84,10 +84,11 @@ rule render_report:
         runtime=growing(60),
     params:
         study=verbatim(as_flag(STUDY.as_dict())),
-        cue=verbatim(FIRST_CUE),
+        cue=verbatim(STUDY.first_cue),
         curves=[f"{model}={RESULTS}/models/{model}/m1flow/loss.csv" for model in TRAINED],
         downloads=f"{RESULTS}/downloads",
         config_files=verbatim([] if IS_MODULE else CONFIG_FILES),
+        # Read by workflow/report/captions/figures.rst.
         captions=verbatim(figure_captions()),
     message:
         "write the report"

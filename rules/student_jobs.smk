@@ -64,7 +64,7 @@ def student_base_name(wildcards):
 
 def student_format(wildcards):
     """The format of a student's training examples, as a flag's value."""
-    return STUDY.flag("formats", STUDY.students[wildcards.student].format)
+    return as_flag(STUDY.formats[STUDY.students[wildcards.student].format].dump())
 
 
 STUDENT_RESOURCES = {

@@ -15,12 +15,10 @@ BILLS = [
 ]
 # Models that the study sets beside published numbers.
 PUBLISHED_AS = {model: entry.published for model, entry in STUDY.models.items() if entry.published}
-# The cue that tables and figures of extensions are about, where there are several.
-FIRST_CUE = STUDY.first_cue
 # What the study lacks; it has none of the tables that are made from it.
 LACKING = {
     *([] if JUDGED else ["judged"]),
-    *([] if LEAKABLE else ["leaked_pairs"]),
+    *([] if LEAKABLE else ["leaked_pairs", "leakable_benchmarks", "leakable_sweeps"]),
     *([] if PUBLISHED_AS else ["published_as"]),
 }
 
@@ -52,6 +50,6 @@ def files_of_tables_needed(wildcards):
     return expand("<results>/tables/{name}.csv", name=tables_needed(wildcards))
 
 
-def table_needs(need, given, otherwise=()):
+def where_needed(need, given, otherwise=()):
     """What the job of a table gets if the table is made from ``need``, and what the others get."""
     return lambda wildcards: given if need in needs(wildcards.table) else otherwise

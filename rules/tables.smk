@@ -9,40 +9,40 @@ rule make_table:
     input:
         script=shipped("workflow/scripts/make_table.py"),
         code=code_of_table,
-        sweeps=table_needs("sweeps", SWEEPS),
-        benchmarks=table_needs(
+        sweeps=where_needed("sweeps", SWEEPS),
+        benchmarks=where_needed(
             "benchmarks",
             expand("<results>/benchmarks/{benchmark}.parquet", benchmark=STUDY.benchmarks),
         ),
-        token_counts=table_needs(
+        token_counts=where_needed(
             "token_counts",
             expand("<results>/generations/{model}.report.json", model=STUDY.models),
         ),
         tables=files_of_tables_needed,
-        questions=table_needs("questions", expand("<results>/questions/{source}.parquet", source=STUDY.sources)),
-        question_counts=table_needs(
+        questions=where_needed("questions", expand("<results>/questions/{source}.parquet", source=STUDY.sources)),
+        question_counts=where_needed(
             "questions",
             expand("<results>/questions/{source}.report.json", source=STUDY.sources),
         ),
-        pool=table_needs("pool", from_sources("<results>/pool.parquet")),
-        pool_removed=table_needs("pool_removed", from_sources("<results>/pool_removed.parquet")),
-        attempts=table_needs("attempts", expand("<results>/attempts/{solver}.parquet", solver=STUDY.solvers)),
-        difficulty=table_needs("difficulty", from_sources("<results>/difficulty.parquet")),
-        traces=table_needs("traces", TRACES),
-        datasets=table_needs("datasets", DATASETS),
-        bills=table_needs("bills", BILLS),
-        judged=table_needs("judged", "<results>/judged.parquet"),
-        hand_labels=table_needs("hand_labels", HAND_LABELS),
-        leaked_pairs=table_needs("leaked_pairs", "<results>/leaked.parquet"),
-        leakable_benchmarks=table_needs(
+        pool=where_needed("pool", from_sources("<results>/pool.parquet")),
+        pool_removed=where_needed("pool_removed", from_sources("<results>/pool_removed.parquet")),
+        attempts=where_needed("attempts", expand("<results>/attempts/{solver}.parquet", solver=STUDY.solvers)),
+        difficulty=where_needed("difficulty", from_sources("<results>/difficulty.parquet")),
+        traces=where_needed("traces", TRACES),
+        datasets=where_needed("datasets", DATASETS),
+        bills=where_needed("bills", BILLS),
+        judged=where_needed("judged", "<results>/judged.parquet"),
+        hand_labels=where_needed("hand_labels", HAND_LABELS),
+        leaked_pairs=where_needed("leaked_pairs", "<results>/leaked.parquet"),
+        leakable_benchmarks=where_needed(
             "leakable_benchmarks",
             expand("<results>/benchmarks/{benchmark}.parquet", benchmark=LEAKABLE),
         ),
-        leakable_sweeps=table_needs(
+        leakable_sweeps=where_needed(
             "leakable_sweeps",
             expand("<results>/sweeps/{model}/{benchmark}.parquet", model=STUDY.models, benchmark=LEAKABLE),
         ),
-        published_numbers=table_needs("published_numbers", STUDY.published),
+        published_numbers=where_needed("published_numbers", STUDY.published),
     output:
         "<results>/tables/{table}.csv",
     log:
@@ -55,11 +55,11 @@ rule make_table:
         mem_mb=growing(4000),
         runtime=growing(60),
     params:
-        cue=table_needs("cue", FIRST_CUE, otherwise=""),
-        published_as=table_needs("published_as", as_flag(PUBLISHED_AS), otherwise="null"),
-        made_how=table_needs("made_how", as_flag(made_how(STUDY.as_dict())), otherwise="null"),
-        seed_groups=table_needs("seed_groups", as_flag(STUDY.replicates), otherwise="null"),
-        trained_on=table_needs("trained_on", as_flag(TRAINED_ON), otherwise="null"),
+        cue=where_needed("cue", STUDY.first_cue, otherwise=""),
+        published_as=where_needed("published_as", as_flag(PUBLISHED_AS), otherwise="null"),
+        made_how=where_needed("made_how", as_flag(made_how(STUDY.as_dict())), otherwise="null"),
+        seed_groups=where_needed("seed_groups", as_flag(STUDY.replicates), otherwise="null"),
+        trained_on=where_needed("trained_on", as_flag(TRAINED_ON), otherwise="null"),
     message:
         "make the table {wildcards.table}"
     shell:

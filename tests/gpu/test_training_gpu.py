@@ -7,17 +7,17 @@ import pytest
 
 from helpers.training_models import M1, make_base, tune, write_corpus, write_dataset
 from m1flow.models.formats import Formatter
-from m1flow.models.packages import installed
 from m1flow.models.tokenizers import load_tokenizer
-from m1flow.models.weights import load_weights
 from m1flow.study.settings.formats import FormatSettings
 from m1flow.study.settings.problems import read
 from m1flow.study.settings.training import TrainingSettings
 from m1flow.training import kernels
 from m1flow.training.collator import StepCollator
 from m1flow.training.launch import Computation
+from m1flow.training.packages import installed
 from m1flow.training.packing import PackingPlan
 from m1flow.training.tokenised import prepare
+from m1flow.training.weights import load_weights
 
 torch = pytest.importorskip("torch")
 

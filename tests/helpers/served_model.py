@@ -33,7 +33,7 @@ def served_model(folder: Path) -> Iterator[str]:
     command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(folder / "model")]
     command += ["--served-model-name", MODEL, "--host", "127.0.0.1", "--port", str(port), "--dtype", "float32"]
     command += ["--max-model-len", str(CONTEXT), "--block-size", "32", "--kv-cache-memory-bytes", str(256 << 20)]
-    # A prompt in chunks under a sampling seed stops the engine on a CPU: see engines/vllm_engine.py.
+    # A prompt in chunks under a sampling seed stops the engine on a CPU: see engines/backends/vllm.py.
     command += ["--no-enable-chunked-prefill", "--max-num-batched-tokens", "4096"]
     command += ["--enforce-eager", "--generation-config", "vllm", "--disable-uvicorn-access-log"]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1"}

@@ -32,7 +32,7 @@ LETTERS = "ABC"
 class OracleEngine:
     """A language model that is a pure function: the next token follows from a hash of all tokens and the stream's seed.
 
-    It shows what nesting must do on traces of every length, in milliseconds; the real engines are tested beside it.
+    It shows what nesting must do on thoughts of every length, in milliseconds; the real engines are tested beside it.
     """
 
     def __init__(self, stop_rate: float, salt: int = 0, words: tuple[int, ...] = tuple(range(10, 70))):

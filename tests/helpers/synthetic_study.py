@@ -16,7 +16,7 @@ from m1flow.files.provenance import provenance
 from m1flow.questions.option_orders import option_order
 from m1flow.study.seams.tables import TABLES
 
-LACKING = {"judged", "leaked_pairs", "published_as"}
+LACKING = {"judged", "leaked_pairs", "leakable_benchmarks", "leakable_sweeps", "published_as"}
 """What no made-up study has."""
 BUDGETS = (0, 8, 16, 24, 32, 40, 48, 56)
 COUNTS = (0, 1, 2, 4)

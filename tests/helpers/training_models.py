@@ -7,7 +7,6 @@ from pathlib import Path
 from m1flow.files import parquet
 from m1flow.models.formats import Formatter
 from m1flow.models.tokenizers import load_tokenizer, tokenizer_fingerprint
-from m1flow.models.weights import load_padded_tokenizer, load_weights
 from m1flow.questions.formulary import World, questions
 from m1flow.questions.prompts import prompt_text
 from m1flow.study.settings.bases import BaseSettings
@@ -15,10 +14,11 @@ from m1flow.study.settings.corpus import CorpusSettings
 from m1flow.study.settings.formats import FormatSettings
 from m1flow.study.settings.formulary import FormularySettings
 from m1flow.study.settings.problems import read
-from m1flow.study.settings.students import StudentSettings
+from m1flow.study.settings.student_training import StudentTraining
 from m1flow.training.base_models import train_base
 from m1flow.training.corpus import build_corpus
 from m1flow.training.students import fine_tune
+from m1flow.training.weights import load_padded_tokenizer, load_weights
 
 WORLD = {"seed": 7, "drugs": 8, "rare_drugs": 2}
 PROMPTS = {"question": "{context}\n{stem}\n{options}"} | dict.fromkeys(
@@ -106,7 +106,7 @@ def tune(
         dataset,
         out,
         name="student",
-        student=read(StudentSettings, student_of(adapters, lora, **training)),
+        student=read(StudentTraining, student_of(adapters, lora, **training)),
         markers=read(FormatSettings, M1),
         seed=seed,
         computation=computation,

@@ -57,6 +57,20 @@ def test_a_study_of_another_name_is_the_demo_but_for_what_is_said(project, demo)
     assert project.planned("--configfile", "seed.yaml", "--config", "study=another") == demo
 
 
+def test_a_table_made_from_what_a_study_lacks_is_none_of_its_tables(tmp_path):
+    project = Project(tmp_path)
+    folder = project.folder / "workflow" / "scripts" / "m1flow" / "analysis" / "tables"
+    for need in ("sweeps", "judged", "leaked_pairs", "leakable_benchmarks", "leakable_sweeps", "published_as"):
+        (folder / f"of_{need}.py").write_text(f"def make(*, {need}): ...\n", encoding="utf-8")
+    said = project.snakemake("--dry-run").stdout
+    assert set(re.findall(r"make the table (of_\w+)$", said, re.MULTILINE)) == {"of_sweeps"}
+
+
+def test_what_a_study_lacks_can_not_be_asked_for(project):
+    refused = project.snakemake("--dry-run", "--", "results/demo/judged.parquet", check=False)
+    assert refused.returncode == 1 and "judge: missing in this study; add it" in refused.stdout
+
+
 @pytest.mark.parametrize("preset", PRESETS, ids=lambda path: path.stem)
 def test_every_preset_plans(project, preset, shared_data):
     arguments = ("--configfile", f"config/presets/{preset.name}", "--config", f"data_folder={shared_data}")

@@ -28,13 +28,13 @@ def main() -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
     check_model_folder(flags.model)
-    manner = manner_from(flags)
-    formatter = manner.formatter(load_tokenizer(flags.model))
-    engine = open_engine(flags.model, manner.engine)
+    settings = settings_from(flags)
+    formatter = settings.formatter(load_tokenizer(flags.model))
+    engine = open_engine(flags.model, settings.engine)
     try:
         for question in questions(flags.question):
             try:
-                answered = ask(question, flags.option, manner, formatter, engine, printer())
+                answered = ask(question, flags.option, settings, formatter, engine, printer())
             except M1FlowError as error:
                 if flags.question is not None:
                     raise
@@ -45,21 +45,21 @@ def main() -> None:
         engine.close()
 
 
-def manner_from(flags: argparse.Namespace) -> QuestionSettings:
+def settings_from(flags: argparse.Namespace) -> QuestionSettings:
     """How the model is asked, with what the flags change."""
     study = None
     if flags.configfile:
         from m1flow.study.reading import read_study
 
         study = read_study(flags.configfile)
-    manner = settings_of(flags.model, study, flags.name).with_budget(flags.budget, flags.extensions, flags.cue)
+    settings = settings_of(flags.model, study, flags.name).with_budget(flags.budget, flags.extensions, flags.cue)
     if flags.format:
-        manner = replace(manner, format=flags.format)
+        settings = replace(settings, format=flags.format)
     if flags.answer_tokens:
-        manner = replace(manner, plan=replace(manner.plan, answer_tokens=flags.answer_tokens))
+        settings = replace(settings, plan=replace(settings.plan, answer_tokens=flags.answer_tokens))
     if flags.engine:
-        manner = replace(manner, engine=manner.engine.model_copy(update={"name": flags.engine}))
-    return manner
+        settings = replace(settings, engine=settings.engine.model_copy(update={"name": flags.engine}))
+    return settings
 
 
 def questions(given: str | None) -> Iterator[str]:

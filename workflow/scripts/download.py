@@ -12,6 +12,7 @@ from m1flow.study.settings.downloads import DownloadSettings
 
 
 def main() -> None:
+    """Download what the flags name."""
     flags = parse_flags()
     download(flags.spec, flags.kind, f"config: {flags.key}", Lock(flags.lock), flags.out)
 

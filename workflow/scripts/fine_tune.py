@@ -7,7 +7,7 @@ from pathlib import Path
 
 from m1flow.script import run, settings_argument
 from m1flow.study.settings.formats import FormatSettings
-from m1flow.study.settings.students import StudentSettings
+from m1flow.study.settings.student_training import StudentTraining
 from m1flow.training.launch import Computation, started
 
 
@@ -26,7 +26,7 @@ def main() -> None:
         reports=flags.reports,
     )
     with started(computation, flags.spec.training.precision):
-        from m1flow.training.steps import set_up
+        from m1flow.training.preparation import set_up
         from m1flow.training.students import fine_tune
 
         set_up(max(1, flags.threads // computation.of_node))
@@ -49,12 +49,9 @@ def parse_flags() -> argparse.Namespace:
     parser.add_argument("--base", required=True, help="model folder to start from")
     parser.add_argument("--base-name", help="what the model card calls it; the folder's name by default")
     parser.add_argument("--dataset", required=True, help="datasets table")
-    parser.add_argument(
-        "--spec", type=settings_argument(StudentSettings), required=True, help="the study's students.<name>"
-    )
-    parser.add_argument(
-        "--format", type=settings_argument(FormatSettings), required=True, help="its reasoning format: JSON"
-    )
+    spec, markers = settings_argument(StudentTraining), settings_argument(FormatSettings)
+    parser.add_argument("--spec", type=spec, required=True, help="of the study's students.<name>, what it learns by")
+    parser.add_argument("--format", type=markers, required=True, help="its reasoning format: JSON")
     parser.add_argument("--name", required=True, help="the student's name")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", required=True, help="model folder to write")

@@ -44,7 +44,7 @@ def main() -> None:
     formatter = Formatter(load_tokenizer(flags.model), name, flags.formats[name])
     plan = SweepPlan.from_settings(flags.sweep)
     benchmarks = {Path(path).stem: read_table(path, "questions") for path in flags.questions}
-    items = deal(asked(benchmarks, flags.prompts | prompt_of(flags.spec), plan), *parse_shard(flags.shard))
+    items = deal(asked(benchmarks, flags.spec.prompts(flags.prompts), plan), *parse_shard(flags.shard))
     log.info("shard %s: %d turns of %s, format %s", flags.shard, len(items), ", ".join(benchmarks), name)
     identity = model_id(flags.model, flags.engine.dtype)
 
@@ -83,11 +83,6 @@ def asked(benchmarks: dict[str, pd.DataFrame], prompts: dict[str, str], plan: Sw
                 options = tuple(shown["options"])
                 items.append(Item(question["question_id"], turn, options, tuple(order), permutation, benchmark))
     return items
-
-
-def prompt_of(model: ModelSettings) -> dict[str, str]:
-    """The model's own prompt, where it has one."""
-    return {"evaluate": model.prompt} if model.prompt is not None else {}
 
 
 def write_benchmarks(

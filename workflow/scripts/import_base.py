@@ -11,6 +11,7 @@ from m1flow.script import run
 
 
 def main() -> None:
+    """Import the folder that the flags name."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, required=True, help="a Hugging Face model folder")
     parser.add_argument("--out", type=Path, required=True, help="the study's model folder to write")

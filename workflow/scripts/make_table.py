@@ -55,7 +55,9 @@ def parse_flags() -> argparse.Namespace:
     parser.add_argument("--published-as", **fact, help="models to the names they are published as")
     parser.add_argument("--made-how", **fact, help="models, students and datasets of the resolved config")
     parser.add_argument("--seed-groups", **fact, help="models that differ in their seed only, by a name for them")
-    parser.add_argument("--trained-on", **fact, help="names of what models of the study were trained on")
+    parser.add_argument(
+        "--trained-on", **fact, help="names of the datasets and corpora that the study's models were trained on"
+    )
     parser.add_argument("--out", type=Path, required=True, metavar="FILE")
     return parser.parse_args()
 

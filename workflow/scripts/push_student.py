@@ -12,6 +12,7 @@ from m1flow.script import run
 
 
 def main() -> None:
+    """Push the student that the flags name."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path, required=True, help="the student's model folder")
     parser.add_argument("--to", required=True, help="owner/name on the hub")

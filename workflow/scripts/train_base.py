@@ -23,7 +23,7 @@ def main() -> None:
     flags = parser.parse_args()
 
     from m1flow.training.base_models import train_base
-    from m1flow.training.steps import set_up
+    from m1flow.training.preparation import set_up
 
     set_up(flags.threads)
     train_base(flags.corpus, flags.out, name=flags.name, base=flags.spec, formats=flags.formats, seed=flags.seed)

@@ -15,7 +15,7 @@ from helpers.fault_proxy import FaultProxy, completion
 from m1flow.endpoints.protocol import (
     Fatal,
     Passing,
-    Rejected,
+    RejectedRequest,
     defuse,
     failure,
     message_of,
@@ -167,12 +167,12 @@ def test_retry_after(said, seconds):
         (401, '{"error": "bad key sk-ca***4a"}', Fatal, "key"),
         (402, "{}", Fatal, "pay"),
         (403, "{}", Fatal, "may not use"),
-        (403, '{"error": {"message": "flagged by moderation"}}', Rejected, "moderation"),
+        (403, '{"error": {"message": "flagged by moderation"}}', RejectedRequest, "moderation"),
         (404, '{"detail": "Not Found"}', Fatal, "Not Found"),
         (307, "", Fatal, "elsewhere"),
-        (400, '{"error": {"code": "content_filter", "message": "no"}}', Rejected, "no"),
-        (400, '{"message": "too long"}', Rejected, "too long"),
-        (422, '{"detail": [{"msg": "field"}]}', Rejected, "field"),
+        (400, '{"error": {"code": "content_filter", "message": "no"}}', RejectedRequest, "no"),
+        (400, '{"message": "too long"}', RejectedRequest, "too long"),
+        (422, '{"detail": [{"msg": "field"}]}', RejectedRequest, "field"),
     ],
 )
 def test_what_a_status_calls_for(status, body, kind, word):

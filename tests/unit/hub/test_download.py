@@ -75,3 +75,5 @@ def test_a_locked_commit_that_is_gone_is_named_beside_the_present_one(hub, fetch
 
 def test_a_published_checksum_is_checked(fetch):
     fetch(checksum=f"md5:{hashlib.md5(ROWS.encode()).hexdigest()}")
+    message = refused(fetch, checksum=f"md5:{'0' * 32}", out="again")
+    assert message.startswith("config: sources.s.checksum: ")

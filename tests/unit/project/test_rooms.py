@@ -48,7 +48,7 @@ STANDS_ON = {
     "select_dataset": "text files study traces",
     "teach": "text files study questions engines chat answers respondents traces",
     "tokenise_traces": "text files study questions models traces",
-    "train_base": "text files study questions models training",
+    "train_base": "text files study models training",
     "write_corpus": "text files study questions training",
     "write_paper_tables": "text files study analysis report",
 }
@@ -68,6 +68,15 @@ WITH_ENTRIES = {
 
 MADE_FROM_NOTHING = {f"training/{name}.py" for name in ("base_models", "corpus", "random_weights", "tokenizer")}
 """What makes a base from random weights."""
+
+TRAINING = ("tokenise_traces", "train_base", "fine_tune")
+"""The scripts that cost GPU-days: they make training examples, and train on them."""
+
+BOXES = {f"text/{name}.py" for name in ("boxes", "normalising")}
+"""What finds the boxes of answers, and what they hold."""
+
+RESOURCES = "study/settings/resources.py"
+"""What a student's job asks for."""
 
 READING = {f"answers/{name}.py" for name in ("strict", "reading", "scorer", "scoring")}
 """What reads which option an answer states."""
@@ -168,9 +177,20 @@ def test_only_scripts_that_read_answers_stand_on_the_parser():
     assert scripts_on(READING) == {"ask", "attempt", "score", "teach"}
 
 
+@pytest.mark.parametrize("script", TRAINING)
+def test_training_stands_on_nothing_that_finds_boxes(script):
+    assert all((LIBRARY / file).is_file() for file in BOXES)
+    assert not code_of(script, "training/methods" if script == "fine_tune" else "") & BOXES
+
+
 def test_only_its_own_scorer_stands_on_the_strict_parser():
     assert "answers/strict.py" in code_of("score", "answers/scorers/strict")
     assert "answers/strict.py" not in code_of("score", "answers/scorers/m1")
+
+
+def test_training_a_student_stands_on_nothing_that_says_what_its_job_asks_for():
+    assert (LIBRARY / RESOURCES).is_file()
+    assert RESOURCES not in code_of("fine_tune", "training/methods")
 
 
 def test_training_a_student_stands_on_nothing_that_makes_bases_from_random_weights():

@@ -117,10 +117,8 @@ def test_rules_quote_what_a_config_may_say(path):
     for command in commands:
         for field in re.findall(r"\{([^{}]+)\}", command):
             assert field.endswith(":q") or re.fullmatch(plain, field), field
-    # JSON and texts of the config come through as_flag, STUDY.flag and setting: always quoted.
-    for name in re.findall(
-        r"^        (\w+)=(?:.*(?:STUDY\.flag|as_flag|prompts_for|format_named|setting)\()", text, re.M
-    ):
+    # JSON and texts of the config come through as_flag and setting: always quoted.
+    for name in re.findall(r"^        (\w+)=(?:.*(?:as_flag|prompts_for|format_named|setting)\()", text, re.M):
         assert f"{{params.{name}}}" not in text, f"params.{name} has to be quoted"
     # So are files that a config names; all others are the study's own, of plain names.
     own = r"value\(.*\"(?:path|vocabulary)\"|id_lists\(|recordings_of\(|STUDY\.published|HAND_LABELS|lock_path\("

@@ -16,8 +16,8 @@ from m1flow.engines.opening import open_engine
 from m1flow.errors import M1FlowError
 from m1flow.hub import repository
 from m1flow.models.folder import model_id
-from m1flow.models.weights import load_padded_tokenizer, load_weights
 from m1flow.study.settings.engine import EngineSettings
+from m1flow.training.weights import load_padded_tokenizer, load_weights
 
 SCRIPTS = Path(__file__).parents[3] / "workflow" / "scripts"
 CODE = "import pathlib; pathlib.Path('pwned').touch()\nclass Model: pass\n"

@@ -71,6 +71,21 @@ def test_names_end_no_cell_and_start_no_command(tables, tmp_path):
     assert set(read["model"]) == {"small", HOSTILE}
 
 
+def test_published_numbers_of_benchmarks_stand_beside_those_of_the_average(tmp_path):
+    row = {"model": "small", "selection": "fixed budget", "budget": 8, "published": 0.5, "accuracy": 0.6}
+    save(tmp_path, "published", pd.DataFrame([row | {"benchmark": MACRO}, row | {"benchmark": "medqa"}]))
+    [published] = paper_tables(StudyTables({"published": tmp_path / "published.csv"}, {"medqa": 0}))
+    assert published.name == "published" and published.rows["benchmark"].tolist() == ["medqa", MACRO]
+
+
+def test_tests_of_single_benchmarks_give_way_to_those_of_the_average(tmp_path):
+    row = {"family": "models", "model": "small", "against_model": "other", "n": 100, "difference": 0.1, "p": 0.5}
+    rows = [row | {"benchmark": "medqa"}, row | {"benchmark": MACRO, "n": 200}]
+    save(tmp_path, "comparisons", pd.DataFrame(rows))
+    [tests] = paper_tables(StudyTables({"comparisons": tmp_path / "comparisons.csv"}, {"medqa": 0}))
+    assert tests.name == "paired_tests" and tests.rows["n"].tolist() == ["200"]
+
+
 def test_signs_of_numbers_are_ones_that_latex_prints(tmp_path):
     row = {"family": "models", "benchmark": "medqa", "model": "small", "against_model": "other", "n": 100}
     row |= {"difference": -0.031, "diff_low": -0.1, "diff_high": 0.04, "effect_size": 0.1, "p": 1e-7, "p_holm": 1e-6}

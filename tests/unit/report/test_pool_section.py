@@ -20,7 +20,7 @@ def told(study, config: dict = CONFIG) -> str:
     """The HTML on a study's pool."""
     r = study.root
     sets = [r / "questions/practice.report.json", *(path.with_suffix(".report.json") for path in study.benchmarks)]
-    shown = pool_section.pool_page(config, r / "pool.report.json", r / "pool_removed.parquet", sets)
+    shown = pool_section.pool_section(config, r / "pool.report.json", r / "pool_removed.parquet", sets)
     return environment().get_template("pool.html.j2").render(pool=shown)
 
 

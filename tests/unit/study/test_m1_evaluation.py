@@ -57,10 +57,8 @@ def test_every_model_has_a_plan_and_a_format_that_ends(study):
 
 
 def test_a_report_from_the_models_that_are_there(study, tmp_path, caplog):
-    from dataclasses import replace
-
     assert study.finished_only(tmp_path) is study
-    finished = replace(study, only_finished=True)
+    finished = study.model_copy(update={"only_finished": True})
     with pytest.raises(M1FlowError, match="only_finished: no model's sweep is finished in"):
         finished.finished_only(tmp_path)
     for model in ("m1-7B-1K", "qwen3-8b"):

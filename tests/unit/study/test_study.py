@@ -14,6 +14,7 @@ import yaml
 from helpers.project import ROOT
 from helpers.study_configs import DEMO, FAR, changed, refused
 from m1flow.errors import M1FlowError
+from m1flow.files.json import as_flag
 from m1flow.study.study import Study, lock_path
 
 SCRIPTS = ROOT / "workflow" / "scripts"
@@ -122,7 +123,7 @@ def test_the_lock_lies_beside_the_config_that_names_the_study(tmp_path, monkeypa
 def test_equal_settings_are_equal_flags_whatever_their_order(config):
     reordered = {key: config[key] for key in reversed(config)}
     reordered["sweep"] = {key: config["sweep"][key] for key in reversed(config["sweep"])}
-    assert Study.from_config(config).flag("sweep") == Study.from_config(reordered).flag("sweep")
+    assert as_flag(Study.from_config(config).as_dict()) == as_flag(Study.from_config(reordered).as_dict())
 
 
 @pytest.mark.parametrize("preset", PRESETS, ids=lambda path: path.stem)
@@ -165,6 +166,12 @@ def test_a_study_has_no_judge_unless_it_names_one(config):
         assert study.judge is None and Study.from_config(study.as_dict()) == study
     study = Study.from_config(config | {"judge": {"weights": "tiny", "models": ["mini"]}})
     assert study.judge.questions == 50 and Study.from_config(study.as_dict()) == study
+
+
+@pytest.mark.parametrize("value", [False, 0, "", []])
+def test_a_judge_that_is_no_mapping_is_refused(config, value):
+    with pytest.raises(M1FlowError, match="judge: must be a mapping"):
+        Study.from_config(config | {"judge": value})
 
 
 def test_a_study_is_read_without_pandas_and_torch():

@@ -18,8 +18,7 @@ from helpers.engine_models import build_model
 from helpers.fault_proxy import FaultProxy, completion
 from helpers.hand_made import as_table, sweep_row
 from helpers.scripted import ScriptedChat
-from m1flow.analysis.tables import judge_agreement
-from m1flow.analysis.tables.costs import cost_table
+from m1flow.analysis.tables import costs, judge_agreement
 from m1flow.analysis.tables.error_kinds import error_kinds_table
 from m1flow.chat.journalled import JournalledChat
 from m1flow.chat.turns import ModelTurn, UserTurn
@@ -320,8 +319,8 @@ def test_an_endpoint_is_billed_once_and_its_labels_are_set_against_the_hand_labe
     assert list(table["label"]) == [LABELS[int(key[1:]) % 3] for key in table["question_id"]]
     assert counts["bill"]["billed"]["responses"] == counts["bill"]["answers"] == 18
     assert counts["bill"]["cost"] == pytest.approx(counts["bill"]["billed"]["cost"])
-    costs = cost_table(flags["--counts"]).iloc[0]
-    assert (costs["stage"], costs["endpoint"], costs["answers"]) == ("judged", "far", 18)
+    charged = costs.make(bills=flags["--counts"]).iloc[0]
+    assert (charged["stage"], charged["endpoint"], charged["answers"]) == ("judged", "far", 18)
 
     def table_of(name, hand_labels):
         given = {"--judged": flags["--out"], "--hand-labels": hand_labels, "--out": [tmp_path / f"{name}.csv"]}

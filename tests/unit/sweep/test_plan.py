@@ -6,23 +6,23 @@ from m1flow.sweep.plan import Thought, can_extend, under_budget
 
 
 def test_thinking_of_exactly_the_budget_has_not_ended():
-    trace = Thought((11, 12, 13), natural=True)
-    assert trace.cut(4) == trace
-    assert trace.cut(3) == Thought((11, 12, 13), natural=False)
-    assert trace.cut(0) == Thought((), natural=False)
+    thought = Thought((11, 12, 13), natural=True)
+    assert thought.cut(4) == thought
+    assert thought.cut(3) == Thought((11, 12, 13), natural=False)
+    assert thought.cut(0) == Thought((), natural=False)
 
 
 def test_a_marker_of_several_tokens_must_fit_the_budget():
-    trace = Thought((11, 12, 13), natural=True, marker=(1, 2))
-    assert trace.cut(5) == trace
-    assert trace.cut(4) == Thought((11, 12, 13, 1), natural=False)
-    assert trace.cut(2) == Thought((11, 12), natural=False)
+    thought = Thought((11, 12, 13), natural=True, marker=(1, 2))
+    assert thought.cut(5) == thought
+    assert thought.cut(4) == Thought((11, 12, 13, 1), natural=False)
+    assert thought.cut(2) == Thought((11, 12), natural=False)
 
 
 def test_an_extension_needs_room_for_the_cue_and_a_token():
-    trace = Thought((11, 12, 13), natural=True)
-    assert can_extend(trace, budget=6, cue_tokens=2)
-    assert not can_extend(trace, budget=5, cue_tokens=2)
+    thought = Thought((11, 12, 13), natural=True)
+    assert can_extend(thought, budget=6, cue_tokens=2)
+    assert not can_extend(thought, budget=5, cue_tokens=2)
     assert not can_extend(Thought((11,), natural=False), budget=9, cue_tokens=1)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from helpers.training_models import make_base, write_corpus, write_dataset
 from m1flow.models.tokenizers import load_tokenizer
-from m1flow.training.steps import set_up
+from m1flow.training.preparation import set_up
 
 
 @pytest.fixture(scope="package", autouse=True)

@@ -7,6 +7,7 @@ import pytest
 
 from helpers.training_models import load_base, make_base
 from m1flow.errors import M1FlowError
+from m1flow.files import parquet
 from m1flow.files.json import read_json
 from m1flow.models.folder import check_model_folder
 from m1flow.models.formats import TrainingExample
@@ -23,6 +24,12 @@ def test_a_broken_corpus_is_refused(tmp_path):
     pd.DataFrame({"prompt": ["a"], "completion": ["b"]}).to_parquet(bad)
     with pytest.raises(M1FlowError, match="column 'kind' is missing"):
         make_base(bad, tmp_path / "out")
+
+
+def test_a_corpus_without_rows_is_nothing_to_train_on(tmp_path):
+    parquet.write_table(tmp_path / "c.parquet", [], "corpora")
+    with pytest.raises(M1FlowError, match=r"c\.parquet: no rows, so nothing to train on"):
+        make_base(tmp_path / "c.parquet", tmp_path / "out")
 
 
 def test_the_same_seed_makes_the_same_bytes(base, corpus_file, tmp_path):

@@ -19,7 +19,7 @@ from helpers.training_models import M1, make_base, student_of, tune, write_corpu
 from m1flow.errors import M1FlowError
 from m1flow.training.checkpoints import STOPPED, Checkpoints
 from m1flow.training.launch import Computation
-from m1flow.training.steps import set_up
+from m1flow.training.preparation import set_up
 
 LOSS, WEIGHTS = Path("m1flow") / "loss.csv", "model.safetensors"
 # Slow enough to be stopped in the middle; dropout, so that random numbers must go on where they were, too.

@@ -10,7 +10,7 @@ from m1flow.files import parquet
 from m1flow.study.settings.corpus import CorpusSettings
 from m1flow.study.settings.formulary import FormularySettings
 from m1flow.study.settings.problems import read
-from m1flow.training.corpus import WAYS, build_corpus, read_corpus
+from m1flow.training.corpus import WAYS, build_corpus
 
 
 def test_real_questions_are_practised_by_letter(tiny_questions, tmp_path):
@@ -43,9 +43,3 @@ def test_facts_and_practice_are_as_many_as_asked_for_in_every_way_of_asking():
 def test_a_corpus_of_nothing_is_refused(settings, message):
     with pytest.raises(M1FlowError, match=f"^bases: corpus: {message}"):
         build_corpus(read(CorpusSettings, settings), PROMPTS)
-
-
-def test_a_table_without_rows_is_nothing_to_train_on(tmp_path):
-    parquet.write_table(tmp_path / "c.parquet", [], "corpora")
-    with pytest.raises(M1FlowError, match=r"c\.parquet: no rows, so nothing to train on"):
-        read_corpus(tmp_path / "c.parquet")

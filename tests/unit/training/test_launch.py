@@ -20,7 +20,7 @@ from helpers.training_models import M1, load_base, make_base, student_of, tune, 
 from m1flow.errors import M1FlowError
 from m1flow.training import launch
 from m1flow.training.launch import Computation
-from m1flow.training.steps import set_up
+from m1flow.training.preparation import set_up
 
 LOSS = Path("m1flow") / "loss.csv"
 SCRIPT, SHARED = ROOT / "workflow" / "scripts" / "fine_tune.py", ROOT / "tests" / "helpers" / "fsdp_on_cpu.py"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from m1flow.study.settings.formats import FormatSettings
 from m1flow.study.settings.problems import read
-from m1flow.study.settings.students import StudentSettings
+from m1flow.study.settings.student_training import StudentTraining
 from m1flow.training.method import TrainingTask
 
 
@@ -13,7 +13,7 @@ def test_adapters_are_trained_only_where_the_student_names_them():
 
     def lora_of(**more):
         entry = {"base": "b", "dataset": "d", "training": {"steps": 1}, "lora": {"rank": 3}} | more
-        student = read(StudentSettings, entry)
+        student = read(StudentTraining, entry)
         return TrainingTask(name="s", base="b", dataset="d", student=student, markers=FormatSettings(), seed=0).lora
 
     assert lora_of() is None

@@ -20,7 +20,7 @@ from m1flow.study.settings.formats import FormatSettings
 from m1flow.training.collator import StepCollator
 from m1flow.training.launch import Computation
 from m1flow.training.packing import PackingPlan, batches, pack, spread
-from m1flow.training.steps import set_up
+from m1flow.training.preparation import set_up
 from m1flow.training.tokenised import prepare
 
 LOSS = Path("m1flow") / "loss.csv"

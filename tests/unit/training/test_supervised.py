@@ -6,16 +6,16 @@ from helpers.training_models import M1, THINK, write_dataset
 from m1flow.files import parquet
 from m1flow.study.settings.formats import FormatSettings
 from m1flow.study.settings.problems import read
-from m1flow.study.settings.students import StudentSettings
+from m1flow.study.settings.student_training import StudentTraining
 from m1flow.study.settings.training import TrainingSettings
 from m1flow.training.method import TrainingTask
-from m1flow.training.supervised import dataset_examples, recipe, train_on
+from m1flow.training.supervised import dataset_examples, learning_identity, train_on
 
 MARKERS = {"m1": M1, "think": THINK}
 
 
 def task(base, dataset, name="m1") -> TrainingTask:
-    student = StudentSettings(base="mini", dataset="d", format=name, training=TrainingSettings(steps=1))
+    student = StudentTraining(base="mini", dataset="d", format=name, training=TrainingSettings(steps=1))
     return TrainingTask(
         name="s", base=base, dataset=dataset, student=student, markers=FormatSettings(**MARKERS[name]), seed=0
     )
@@ -42,10 +42,10 @@ def test_a_dataset_from_before_ids_were_kept_is_tokenised(base, tmp_path):
 def test_the_recipe_in_the_fingerprint_of_checkpoints_is_that_of_earlier_versions():
     """Else a run that was interrupted would begin anew."""
     training = {"steps": 1}
-    full = read(StudentSettings, {"base": "b", "dataset": "d", "training": training})
-    lora = read(StudentSettings, {"base": "b", "dataset": "d", "training": training, "adapters": "lora"})
-    assert recipe(full, 3) == {"training": full.training.dump(), "method": "full", "lora": None, "seed": 3}
-    assert (recipe(lora, 3)["method"], recipe(lora, 3)["lora"]["rank"]) == ("lora", 16)
+    full = read(StudentTraining, {"base": "b", "dataset": "d", "training": training})
+    lora = read(StudentTraining, {"base": "b", "dataset": "d", "training": training, "adapters": "lora"})
+    assert learning_identity(full, 3) == {"training": full.training.dump(), "method": "full", "lora": None, "seed": 3}
+    assert (learning_identity(lora, 3)["method"], learning_identity(lora, 3)["lora"]["rank"]) == ("lora", 16)
 
 
 def test_training_on_examples_counts_them_and_gives_its_curve(base, tmp_path):

@@ -7,7 +7,7 @@ from argparse import Namespace
 import pandas as pd
 
 from helpers.trace_tables import spent, write_traces
-from m1flow.analysis.tables.costs import TABLE, cost_table
+from m1flow.analysis.tables.costs import TABLE, make
 from m1flow.endpoints.ledger import Account, Ledger, Usage, ledger_path
 from m1flow.files.json import write_json
 from m1flow.respondents.bills import bill
@@ -27,7 +27,7 @@ def test_what_an_endpoint_charged_stands_beside_what_was_used(tmp_path):
     write_json(tmp_path / "traces" / "t.report.json", {"bill": bill(path, "traces", flags, "teachers.t")})
     local = {"answers": 4, "prompt_tokens": 8, "completion_tokens": 2, "cost": None, "endpoint": None, "billed": None}
     write_json(tmp_path / "domains.report.json", {"bill": local})
-    table = cost_table([tmp_path / "traces" / "t.report.json", tmp_path / "domains.report.json"])
+    table = make(bills=[tmp_path / "traces" / "t.report.json", tmp_path / "domains.report.json"])
     assert list(table.columns) == TABLE.names
     assert table["stage"].tolist() == ["traces", "domains"] and table["name"].tolist() == ["t", "domains"]
     row = table.iloc[0]

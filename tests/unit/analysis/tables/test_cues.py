@@ -8,7 +8,7 @@ import pytest
 
 from helpers.hand_made import as_table, sweep_row
 from m1flow.analysis.intervals import MACRO, wilson
-from m1flow.analysis.tables.cues import TABLE, cue_effects_table
+from m1flow.analysis.tables.cues import TABLE, make
 from m1flow.files.parquet import write_table
 from m1flow.sweep.grids import read_grids
 
@@ -33,7 +33,7 @@ def sweep(folder, model: str, benchmark: str, right: dict[str, int], samples: in
 def test_every_cue_is_held_against_the_first(tmp_path):
     cues = {"Hmm": 13, "Wait": 5, "none": 5}
     paths = [sweep(tmp_path, "m", benchmark, cues) for benchmark in ("one", "two")]
-    table = cue_effects_table([*paths, sweep(tmp_path, "plain", "one", {"Wait": 9})], "Wait")
+    table = make(sweeps=[*paths, sweep(tmp_path, "plain", "one", {"Wait": 9})], cue="Wait")
     assert list(table.columns) == TABLE.names
     assert set(table["model"]) == {"m"}, "with one cue there is nothing to compare"
     assert list(table["cue"].unique()) == ["Wait", "Hmm", "none"], "the first one first"
@@ -53,20 +53,20 @@ def test_every_cue_is_held_against_the_first(tmp_path):
 
 def test_by_default_the_first_cue_of_the_sweep_is_the_one_that_tables_take(tmp_path):
     path = sweep(tmp_path, "m", "one", {"Wait": 5, "Hmm": 13})
-    first = cue_effects_table([path])["cue"].iloc[0]
+    first = make(sweeps=[path])["cue"].iloc[0]
     (grid,) = read_grids([path])
     assert first == "Wait" and grid.right[:, grid.extended[-1]].sum() == 5
 
 
 def test_samples_of_a_question_are_one_unit(tmp_path):
     once, thrice = ([sweep(tmp_path, f"m{k}", "one", {"Hmm": 13, "Wait": 5}, samples=k)] for k in (1, 3))
-    made = [cue_effects_table(paths, "Wait").drop(columns="model") for paths in (once, thrice)]
+    made = [make(sweeps=paths, cue="Wait").drop(columns="model") for paths in (once, thrice)]
     pd.testing.assert_frame_equal(*made)
 
 
 def test_with_one_cue_or_none_the_table_has_a_header_only(tmp_path):
     path = sweep(tmp_path, "m", "one", {"Wait": 5})
     unforced = sweep(tmp_path, "u", "one", {})
-    table = cue_effects_table([path, unforced], "")
+    table = make(sweeps=[path, unforced], cue="")
     assert list(table.columns) == TABLE.names and len(table) == 0
-    assert np.array_equal(cue_effects_table([], None).columns, TABLE.names)
+    assert np.array_equal(make(sweeps=[]).columns, TABLE.names)

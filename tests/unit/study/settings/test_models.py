@@ -17,3 +17,11 @@ def test_a_models_own_sweep_keeps_its_nulls_which_take_keys_away():
     own = {"extensions": None, "budgets": [8]}
     assert read(ModelSettings, {"sweep": own}).sweep == own
     assert refusal(ModelSettings, {"sweep": [8]}).startswith("sweep: must be a mapping")
+
+
+def test_a_models_own_prompt_takes_the_place_of_the_studys():
+    """An empty one, too."""
+    prompts = {"question": "{stem}", "evaluate": "{question}"}
+    assert ModelSettings().prompts(prompts) == prompts
+    assert ModelSettings(prompt="Why? {question}").prompts(prompts) == prompts | {"evaluate": "Why? {question}"}
+    assert ModelSettings(prompt="").prompts(prompts)["evaluate"] == ""

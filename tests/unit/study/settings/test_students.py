@@ -1,28 +1,21 @@
-"""Students: a base, a dataset, and how it is trained."""
+"""Students: how they are trained, what their jobs ask for, and where they go."""
 
 from __future__ import annotations
 
-from helpers.settings import refusal
 from m1flow.study.settings.problems import read
 from m1flow.study.settings.resources import TrainingResources
+from m1flow.study.settings.student_training import StudentTraining
 from m1flow.study.settings.students import StudentSettings
-from m1flow.study.settings.training import LoraSettings
 
 STUDENT = {"base": "tiny", "dataset": "hard", "training": {"steps": 1}}
 
 
-def test_all_weights_are_trained_by_default_and_the_seed_is_the_studys():
+def test_a_student_is_trained_on_the_cpu_and_stays_here_by_default():
     student = read(StudentSettings, STUDENT)
-    assert (student.method, student.adapters, student.seed, student.push_to_hub) == ("sft", None, None, None)
-    assert student.resources == TrainingResources() and student.lora == LoraSettings()
+    assert student.resources == TrainingResources() and student.push_to_hub is None
 
 
-def test_base_dataset_and_training_must_be_given():
-    for key in STUDENT:
-        left = {name: value for name, value in STUDENT.items() if name != key}
-        assert refusal(StudentSettings, left) == f"{key}: missing; add this key"
-
-
-def test_a_file_from_before_adapters_had_a_key_gets_the_cure():
-    assert refusal(StudentSettings, STUDENT | {"method": "lora"}).endswith("remove this key, and write adapters: lora")
-    assert read(StudentSettings, STUDENT | {"adapters": "lora"}).lora.rank == 16
+def test_a_student_is_how_it_is_trained_and_what_its_job_asks_for():
+    training = read(StudentTraining, STUDENT).dump()
+    resources = {"resources": TrainingResources().dump()}
+    assert read(StudentSettings, STUDENT).dump() == training | resources

@@ -34,8 +34,8 @@ def p_value(changes: Sequence[np.ndarray], units: int = 1, side: str = BOTH) -> 
 
     Args:
         changes: for each benchmark, what each question gained, from -1 to 1; one benchmark is tested exactly. Of
-            several, the distribution is rounded to a lattice and the p-value never below the exact one. None is told
-            below 2e-16, where errors of rounding begin.
+            several, the distribution is rounded to a lattice and the p-value never below the exact one. No p-value is
+            given below 2e-16, where errors of rounding begin.
         units: the changes times this are whole numbers: the (common multiple of) samples a question.
         side: BOTH, or GREATER where only a gain counts.
     """

@@ -1,7 +1,7 @@
 """The study's tables by name: what each is made from, how it is declared, and its rows.
 
-What a table is made from are the parameters of its function `make`: files, facts of the study, or other tables. Their
-names are read from the module's text, so that the rules know them without importing what computes tables.
+The parameters of a table's function `make` name what it is made from: files, facts of the study, or other tables. They
+are read from the module's text, so that the rules know them without importing what computes tables.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def make(name: str, given: Mapping[str, Any]) -> pd.DataFrame:
 
     Args:
         name: which.
-        given: values by name, of all that the table needs but what has a default; others are not looked at.
+        given: values by name, of all that the table needs but what has a default; further entries are ignored.
 
     Raises:
         M1FlowError: something that it needs isn't given, or its rows don't have the declared columns.

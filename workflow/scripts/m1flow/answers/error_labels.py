@@ -1,4 +1,4 @@
-r"""Kinds of error: the labels that a judge and people give to wrong answers, read strictly.
+r"""Labels of errors: what a judge's answer says, read strictly.
 
 A judge's answer gives a label by ``\boxed{...}`` alone: every box that isn't empty must hold the same label, case and a
 final full stop aside. A label in a sentence, two labels, a box that is never closed give none.

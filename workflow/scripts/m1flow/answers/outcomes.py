@@ -1,4 +1,4 @@
-"""Outcomes: what became of an answer that was asked for, by name, and why there may be nothing in it to read."""
+"""Outcomes of answers by name, and why an answer has nothing to read."""
 
 from __future__ import annotations
 

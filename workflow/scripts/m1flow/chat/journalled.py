@@ -1,10 +1,7 @@
-"""Whatever takes a user's turn and gives reasoning and an answer: one interface, and a journal so that each is asked
-once.
-"""
+"""A chat that answers from its journal, so that each turn is asked once."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from itertools import chain
@@ -14,8 +11,6 @@ from m1flow.chat.progress import Progress
 from m1flow.chat.turns import Chat, ModelTurn, UserTurn
 from m1flow.files.fingerprints import fingerprint
 from m1flow.files.journal import Journal
-
-log = logging.getLogger(__name__)
 
 
 class JournalledChat:

@@ -15,7 +15,7 @@ _WINDOW = 1024
 
 
 class LocalChat:
-    """A model in this process, on the vLLM or the transformers engine, through its chat template."""
+    """A model in this process, asked through its chat template."""
 
     def __init__(self, formatter: Formatter, engine_factory: Callable[[], Engine], model_id: str):
         """Take the model's tokenizer and reasoning format, and what opens its engine once something is asked."""
@@ -24,7 +24,7 @@ class LocalChat:
         self._engine: Engine | None = None
 
     def turns(self, asked: Iterable[UserTurn], max_tokens: int) -> Iterator[tuple[UserTurn, ModelTurn]]:
-        """Think to the end or the limit, then answer; see `Chat`."""
+        """Think to the end or the limit, then answer; see `turns.Chat`."""
         engine = self._engine = self._engine or self._factory()
         coming = iter(asked)
         for one in islice(coming, _WINDOW):

@@ -50,7 +50,7 @@ class ModelTurn:
     cost: float | None = None
 
 
-class Randomness(Protocol):
+class SamplingSettings(Protocol):
     """Settings that say how a model's tokens are drawn, as every entry that asks a model has them."""
 
     @property
@@ -59,10 +59,10 @@ class Randomness(Protocol):
 
     @property
     def top_p(self) -> float:
-        """The share of probability that the tokens make up which are drawn from."""
+        """Tokens are drawn from the likeliest that make up this share of probability."""
 
 
-def sampling_for(settings: Randomness, seed: int, question_id: str, attempt: int = 0) -> Sampling:
+def sampling_for(settings: SamplingSettings, seed: int, question_id: str, attempt: int = 0) -> Sampling:
     """Greedy, or a stream of the question's and attempt's own, so that no other question changes it."""
     if settings.temperature == 0:
         return Sampling()

@@ -51,7 +51,7 @@ class Broken(Unusable):
     """A response that isn't whole, so that it doesn't say what was billed."""
 
 
-class Rejected(Exception):
+class RejectedRequest(Exception):
     """This request is not taken, and never will be; ``filtered`` where its content is the reason."""
 
     def __init__(self, cause: str, filtered: bool = False):
@@ -191,7 +191,7 @@ def split_thinking(content: str) -> tuple[str, str, bool | None]:
         closed, rest = True, following
 
 
-def failure(status: int, headers: Mapping[str, str], body: bytes) -> Passing | Rejected | Fatal:
+def failure(status: int, headers: Mapping[str, str], body: bytes) -> Passing | RejectedRequest | Fatal:
     """What a status other than 200 calls for. Its text has the server's message: redact it before it is shown."""
     said = f"status {status}: {message_of(body) or 'no message'}"
     if status == 429:
@@ -199,7 +199,7 @@ def failure(status: int, headers: Mapping[str, str], body: bytes) -> Passing | R
     if status >= 500 or status in (408, 409, 425):
         return Passing(said, retry_after(headers))
     if _FILTER.search(body.decode("utf-8", "replace")):
-        return Rejected(said, filtered=True)
+        return RejectedRequest(said, filtered=True)
     if status == 401:  # the message of some endpoints has a part of the key
         return Fatal("key_variable", "the endpoint doesn't accept the key (status 401)")
     if status == 402:
@@ -211,7 +211,7 @@ def failure(status: int, headers: Mapping[str, str], body: bytes) -> Passing | R
     if status < 400:
         where = f" to {headers['Location'].split('?')[0]}" if "Location" in headers else ""
         return Fatal("url", f"the endpoint sends elsewhere{where} (status {status})")
-    return Rejected(said)
+    return RejectedRequest(said)
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

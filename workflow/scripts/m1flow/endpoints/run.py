@@ -21,7 +21,7 @@ from m1flow.endpoints.protocol import (
     Broken,
     Fatal,
     Passing,
-    Rejected,
+    RejectedRequest,
     Reply,
     Silent,
     Unusable,
@@ -195,7 +195,7 @@ class EndpointRun:
         except Passing as error:
             if self._problem is None:
                 self._give_up(question, str(error))
-        except Rejected as error:
+        except RejectedRequest as error:
             if error.filtered or await self._others_succeed(str(error)):
                 return ModelTurn("", "", 0, 0, finished=False, refused=True)
         except Fatal as error:
@@ -209,7 +209,7 @@ class EndpointRun:
 
         Raises:
             Passing: the last failure, once the question has had its time.
-            Rejected, Fatal: see `m1flow.endpoints.protocol`.
+            RejectedRequest, Fatal: see `m1flow.endpoints.protocol`.
         """
         longest = 1.0
         while True:
@@ -226,7 +226,7 @@ class EndpointRun:
         """One request, when it may be sent.
 
         Raises:
-            Passing, Rejected, Fatal: see `m1flow.endpoints.protocol`.
+            Passing, RejectedRequest, Fatal: see `m1flow.endpoints.protocol`.
         """
         grant = await self._may_send(question)
         question.used = 0
@@ -401,7 +401,7 @@ class EndpointRun:
         question.probe = True
         try:
             await self._attempts(question)
-        except (Passing, Rejected, Fatal, _Ended):
+        except (Passing, RejectedRequest, Fatal, _Ended):
             self._end(self._problems.nothing_taken(cause))
 
     def _probe_ended(self, probe: asyncio.Task) -> None:

@@ -1,9 +1,4 @@
-"""Nothing generated is lost or paid for twice: an append-only journal, and an engine that answers from it.
-
-A journal is a JSONL file. Each line is ``{"key":...,"record":...,"check":...}``, where check is the CRC-32 of the bytes
-before it, so that a line is either whole or ignored. A process killed at any instant loses at most the line that it was
-writing.
-"""
+"""An engine that answers from its journal, and journals what it generates."""
 
 from __future__ import annotations
 
@@ -40,7 +35,7 @@ class JournalledEngine:
     The key of a generation is its model, prompt, sampling, stop tokens and whether log-probabilities were asked for;
     the limit ``max_tokens`` and the text ``until`` are left out. That is exact, because they decide only where a
     generation ends and not what comes before: greedy decoding takes the likeliest token at each step, sampled decoding
-    takes the noise of step i from the i-th draw of the request's own seeded generator, on both engines. So what was
+    takes the noise of step i from the i-th draw of the request's own seeded generator, on every engine. So what was
     generated under a limit, cut at a smaller one or where a text ends, is what that would have given.
 
     Attributes:
@@ -54,7 +49,7 @@ class JournalledEngine:
 
         Args:
             engine_factory: opens the engine.
-            model_id: what `engines.model_id` gives for the model; part of every key.
+            model_id: what `models.folder.model_id` gives for the model; part of every key.
             journal: where to look and to append. The caller closes it.
         """
         self.model_id = model_id

@@ -11,6 +11,7 @@ from m1flow.engines.interface import Completion, Engine, Request
 from m1flow.errors import M1FlowError
 from m1flow.models.gpus import free_memory
 from m1flow.study.settings.engine import EngineSettings
+from m1flow.text.shown import one_line
 
 log = logging.getLogger(__name__)
 
@@ -120,10 +121,10 @@ def smaller_settings(settings: EngineSettings, context: int, reason: str) -> Eng
 def _out_of_memory(error: BaseException | None) -> str | None:
     """What an error says, in one line, if it is about memory; causes count."""
     while error is not None:
-        text = " ".join(str(error).split())
+        text = str(error).lower()
         if isinstance(error, MemoryError) or any(
-            sign in text.lower() for sign in (*_CACHE_TOO_SMALL, "out of memory", "can't allocate memory")
+            sign in text for sign in (*_CACHE_TOO_SMALL, "out of memory", "can't allocate memory")
         ):
-            return text[:200] or type(error).__name__
+            return one_line(error) or type(error).__name__
         error = error.__cause__
     return None

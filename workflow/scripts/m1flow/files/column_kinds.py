@@ -12,7 +12,7 @@ class Kind(Enum):
     FLAG = "true or false"
     COUNT = "a whole number"
     NUMBER = "a number"
-    SHARE = "a share from 0 to 1"
+    SHARE = "a share, where 1 is the whole"
     POINTS = "a difference of shares, from -1 to 1"
     TOKENS = "tokens, a mean"
     SECONDS = "device-seconds"

@@ -96,7 +96,7 @@ class Journal:
         That happens at an append, when the last flush is over a second ago, and on `close`.
 
         Args:
-            key: plain ASCII without quotes or backslashes, such as `storage.fingerprint` returns.
+            key: plain ASCII without quotes or backslashes, such as `fingerprints.fingerprint` returns.
             record: any JSON-like value.
         """
         if not key.isascii() or not key.isprintable() or '"' in key or "\\" in key:

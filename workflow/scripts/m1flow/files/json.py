@@ -8,6 +8,7 @@ from typing import Any
 
 from m1flow.errors import M1FlowError
 from m1flow.files.atomic import atomic_file
+from m1flow.text.shown import one_line
 
 
 def write_json(path: Path | str, value: Any) -> None:
@@ -26,10 +27,6 @@ def read_json(path: Path | str) -> Any:
         raise M1FlowError(
             f"{path}: not valid JSON ({one_line(error)}); repair the file, or delete it and rerun"
         ) from None
-
-
-def one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:200]
 
 
 def as_flag(value: Any) -> str:

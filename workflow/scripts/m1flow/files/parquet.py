@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from m1flow.errors import M1FlowError
 from m1flow.files.atomic import atomic_file
 from m1flow.files.contracts import CONTRACTS, NULLABLE
-from m1flow.files.json import one_line
+from m1flow.text.shown import one_line
 
 PROVENANCE_KEY = b"m1flow"
 _AS_PARQUET = {"compression": "zstd", "write_page_checksum": True}

@@ -17,7 +17,7 @@ RECORDED_PACKAGES = (
 
 
 def provenance(parameters: dict, inputs: list[Path | str]) -> dict:
-    """Resolved parameters, the inputs' hashes, package versions and the git commit, for `write_table`."""
+    """Resolved parameters, the inputs' hashes, package versions and the git commit, for `parquet.write_table`."""
     return {
         "parameters": parameters,
         "inputs": {str(path): fingerprint_path(path) for path in inputs},

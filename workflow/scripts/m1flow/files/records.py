@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from m1flow.errors import M1FlowError
+from m1flow.text.shown import one_line
 
 Record = dict[str, Any]
 
@@ -136,5 +137,6 @@ def _named(file: Path) -> Iterator[None]:
     except FileNotFoundError:
         raise M1FlowError(f"{file}: path: no such file; correct the path or fetch the file") from None
     except (ValueError, csv.Error) as error:  # JSON, Unicode and Arrow errors are all ValueErrors
-        detail = " ".join(str(error).split())[:160]
-        raise M1FlowError(f"{file}: path: not readable as {file.suffix} ({detail}); repair or fetch it again") from None
+        raise M1FlowError(
+            f"{file}: path: not readable as {file.suffix} ({one_line(error)}); repair or fetch it again"
+        ) from None

@@ -25,6 +25,11 @@ _SPLIT_NAMES = {"validation": ("validation", "valid", "val"), "dev": ("dev", "de
 
 
 def model_files(repository: Repository, files: Mapping[str, Any]) -> list[str]:
+    """The files of a model to download: at the top of its repository, of the kinds that are used, by name.
+
+    Raises:
+        M1FlowError: it has no safetensors.
+    """
     chosen = [
         name for name in files if any(fnmatch.fnmatch(name, pattern) for pattern in MODEL_FILES) and "/" not in name
     ]

@@ -6,6 +6,7 @@ import logging
 from pathlib import Path
 
 from m1flow.errors import M1FlowError
+from m1flow.text.shown import one_line
 
 log = logging.getLogger(__name__)
 
@@ -32,9 +33,8 @@ def push(folder: Path, repository: str) -> str:
             repo_id=repository, folder_path=folder, ignore_patterns=[".*"], commit_message=f"{folder.name}, by m1flow"
         )
     except (HfHubHTTPError, OSError) as error:
-        reason = " ".join(str(error).split())[:200]
         raise M1FlowError(
-            f"students: push_to_hub: {repository}: {folder} can't be pushed ({reason}); "
+            f"students: push_to_hub: {repository}: {folder} can't be pushed ({one_line(error)}); "
             "check the repository's name, the token's rights and the network, then run again"
         ) from error
     log.info("%s: pushed to %s at %s", folder, repository, done.oid)

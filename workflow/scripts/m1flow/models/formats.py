@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from m1flow.errors import M1FlowError
-from m1flow.models.stop_texts import BoxEnd, MarkerEnd
+from m1flow.models.stop_texts import MarkerEnd
 from m1flow.models.tokenizers import SafeEncoder
 from m1flow.study.settings.formats import FormatSettings
 
@@ -86,11 +86,6 @@ class Formatter:
     def token_texts(self) -> list[str]:
         """Each token's text, alone."""
         return [self.decode([token]) for token in range(len(self._tokenizer))]
-
-    @cached_property
-    def box_end(self) -> BoxEnd:
-        """What sees an answer's first box close."""
-        return BoxEnd(self.decode, self.token_texts)
 
     def answer_opening(self, natural: bool) -> list[int]:
         """What stands between thinking and an option as an answer states it, encoded as in training examples."""

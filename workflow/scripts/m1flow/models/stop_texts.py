@@ -1,10 +1,8 @@
-"""Texts that end a generation: a marker of several tokens, and the first box that closes."""
+"""A text that ends a generation: a marker of several tokens."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-
-from m1flow.text.boxes import box_end
 
 Decode = Callable[[Sequence[int]], str]
 
@@ -32,16 +30,3 @@ class MarkerEnd:
         """Where the marker that the last token completes begins: the number of tokens before it."""
         lengths = range(1, min(len(self.marker), len(token_ids)) + 1)
         return len(token_ids) - next(n for n in lengths if self.marker in self._decode(token_ids[-n:]))
-
-
-class BoxEnd:
-    r"""The end of an answer where its first ``\boxed{...}`` that isn't empty closes."""
-
-    def __init__(self, decode: Decode, token_texts: Sequence[str]):
-        """Watch for a box; ``token_texts`` is the text of each token id, alone."""
-        self._decode = decode
-        self._closing = frozenset(token for token, text in enumerate(token_texts) if "}" in text)
-
-    def met(self, token_ids: Sequence[int]) -> bool:
-        """Whether the last token closes the box."""
-        return bool(token_ids) and token_ids[-1] in self._closing and box_end(self._decode(token_ids)) is not None

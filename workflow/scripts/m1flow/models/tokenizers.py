@@ -8,6 +8,7 @@ from typing import Any
 
 from m1flow.errors import M1FlowError
 from m1flow.files.fingerprints import fingerprint, fingerprint_path
+from m1flow.text.shown import one_line
 
 _TOKENIZER_FILES = (
     *("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"),
@@ -30,9 +31,8 @@ def load_tokenizer(folder: Path | str) -> Any:
     try:
         return loader.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
     except Exception as error:  # the tokenizers library raises nothing more specific
-        reason = " ".join(str(error).split())[:160]
         raise M1FlowError(
-            f"{folder}: its tokenizer can't be read ({reason}); make or download the model again"
+            f"{folder}: its tokenizer can't be read ({one_line(error)}); make or download the model again"
         ) from None
 
 

@@ -16,17 +16,15 @@ from m1flow.files.contracts import CONTRACTS
 from m1flow.pool.decontamination import BenchmarkIndex, Match, origin_keys
 from m1flow.pool.overlap import FoldedQuestion, folded_questions
 from m1flow.pool.planted import planted_copies
-from m1flow.pool.similarity import EXACT, similar_pairs
-from m1flow.questions.prompts import render
-from m1flow.study.settings.pool import PoolSettings
+from m1flow.pool.similarity import similar_pairs
+from m1flow.questions.prompts import PLAIN, render
+from m1flow.study.settings.pool import EXACT, PoolSettings
 
 log = logging.getLogger(__name__)
 
 MODES = ("stem", "paper")
 SAME_SET = 0.9
 """Share of a benchmark's questions in a source, from which on the two are the same set of questions."""
-
-_TEMPLATE = "{context}\n{stem}\n{options}"
 
 
 def build_pool(
@@ -183,7 +181,7 @@ def _removed(
             "rule": rule,
             "matched_id": match["question_id"],
             "matched_source": match["source"],
-            "matched_text": render(match, _TEMPLATE),
+            "matched_text": render(match, PLAIN),
             "similarity": round(similarity, 2),
         }
 

@@ -11,8 +11,9 @@ import pandas as pd
 from rapidfuzz import fuzz
 
 from m1flow.pool.overlap import FoldedQuestion, Rarity, containing, folded_questions, word_pairs
-from m1flow.pool.similarity import EXACT, similar_pairs
-from m1flow.questions.prompts import render
+from m1flow.pool.similarity import similar_pairs
+from m1flow.questions.prompts import PLAIN, render
+from m1flow.study.settings.pool import EXACT
 
 log = logging.getLogger(__name__)
 
@@ -33,8 +34,6 @@ PASSAGE_WORDS = 40
 
 ALL, NEARLY_ALL, MOST, MANY, HALF, FEW = 0.999, 0.9, 0.75, 0.65, 0.5, 0.1
 """Shares, by surprise. Unrelated questions on one subject share up to half of a stem's word pairs, rarely 0.65."""
-
-_PROMPT = "{context}\n{stem}\n{options}"
 
 
 class Match(NamedTuple):
@@ -125,7 +124,7 @@ class BenchmarkIndex:
 
     def _paper(self, questions: pd.DataFrame) -> Iterator[Match]:
         """The paper's comparison: a question with its options against the bare benchmark question."""
-        prompts = [render(row, _PROMPT) for row in questions.to_dict("records")]
+        prompts = [render(row, PLAIN) for row in questions.to_dict("records")]
         bare = self.questions["stem"].tolist()
         for i, j, score in zip(*similar_pairs(prompts, bare, self.similarity, self.processes), strict=True):
             yield Match(int(i), int(j), "ratio of the prompt", float(score))

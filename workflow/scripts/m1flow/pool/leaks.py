@@ -34,9 +34,9 @@ def find_leaks(
         pool: questions table.
         removed: what left the pool; counts words only.
         benchmarks: questions tables.
-        settings: see `pool.build_pool`.
+        settings: see `building.build_pool`.
         trained_on: ids of the questions of what models were trained on, by name.
-        origins: see `pool.build_pool`.
+        origins: see `building.build_pool`.
         processes: how many to use at most; the result doesn't depend on it.
 
     Returns:

@@ -28,9 +28,10 @@ from typing import Literal, NamedTuple
 import numpy as np
 from rapidfuzz import fuzz, process
 
+from m1flow.study.settings.pool import EXACT
+
 log = logging.getLogger(__name__)
 
-EXACT = 100
 ALONE_BELOW = 50_000_000
 """Pairs within the length bound from which a second process is worth its start."""
 

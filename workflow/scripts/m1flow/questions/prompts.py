@@ -9,6 +9,9 @@ from typing import Any
 from m1flow.errors import M1FlowError
 from m1flow.text.letters import LETTERS
 
+PLAIN = "{context}\n{stem}\n{options}"
+"""The template of a question's text by itself: context, stem and options, one below the other."""
+
 _FIELD = re.compile(r"\{([A-Za-z_]\w*)\}")
 
 

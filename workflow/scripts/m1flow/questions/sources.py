@@ -40,7 +40,7 @@ def load(
         recordings: files of recorded traces; the questions in them get their options in the recorded order.
 
     Returns:
-        A questions table and a report of counts, see `questions.make_questions`; beside those, ``split``,
+        A questions table and a report of counts, see `question.make_questions`; beside those, ``split``,
         ``not_selected`` (rows that ``where`` or a list of ids leaves out) and, where a number is expected, ``expected``
         and ``difference`` (rows read less that).
 

@@ -65,7 +65,7 @@ class Figure:
         columns: panels side by side in files.
         compact: whether panels are low.
         by_model: whether models can be switched off.
-        kinds: what those columns of the numbers hold that no table of the study has.
+        kinds: the kinds of those columns of `table` that no table of the study has.
         empty: why there is nothing to draw.
     """
 

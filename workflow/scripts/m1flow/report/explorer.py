@@ -103,22 +103,24 @@ def explore(
     paths = [path for path in sweeps if path.stem in questions]
     known = pd.concat([_KNOWN, *map(_known, read_grids(paths, cue))], ignore_index=True)
     drawn = _draw(known, (lead or models[0]).name, most_bytes)
-    asked = _questions(drawn, questions)
+    drawn_questions = _questions(drawn, questions)
     content: dict[str, Any] = {
         "groups": [{"name": clean(name), "training": False} for name in questions],
-        "models": [_add_model(asked, number, model, paths, known, cue) for number, model in enumerate(models)],
+        "models": [
+            _add_model(drawn_questions, number, model, paths, known, cue) for number, model in enumerate(models)
+        ],
         "no_cue": NO_CUE,
         "categories": list(failures.MEANING.items()),
         "verdicts": VERDICTS,
         "longest": LONGEST_TRACE,
     }
-    lessons = _add_lessons(asked, content["groups"], traces, pool)
-    content["questions"] = [*asked.values(), *lessons]
-    data, kept = packed(content), len(asked)
+    lessons = _add_lessons(drawn_questions, content["groups"], traces, pool)
+    content["questions"] = [*drawn_questions.values(), *lessons]
+    data, kept = packed(content), len(drawn_questions)
     while len(data) > most_bytes and kept:
         # The first drawn stay: they are spread over all benchmarks and categories.
         kept = int(0.95 * kept * most_bytes / len(data))
-        content["questions"] = [*list(asked.values())[:kept], *lessons]
+        content["questions"] = [*list(drawn_questions.values())[:kept], *lessons]
         data = packed(content)
     total = sum(map(len, questions.values())) if paths else 0
     log.info("explorer: %d of %d questions, %d training questions, %d bytes", kept, total, len(lessons), len(data))
@@ -192,7 +194,7 @@ def _question(group: int, row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _add_model(
-    asked: Mapping[Key, dict],
+    drawn_questions: Mapping[Key, dict],
     number: int,
     model: Model,
     sweeps: Sequence[Path],
@@ -203,7 +205,7 @@ def _add_model(
     parts = []
     for path in sweeps:
         if path.parent.name == model.name:
-            wanted = [question_id for benchmark, question_id in asked if benchmark == path.stem]
+            wanted = [question_id for benchmark, question_id in drawn_questions if benchmark == path.stem]
             parts.append(_rows_of(path, wanted, COLUMNS).assign(benchmark=path.stem))
     rows = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[*COLUMNS, "benchmark"])
     rows = rows[(rows["permutation"] == 0) & (rows["sample"] < MOST_SAMPLES)]
@@ -216,13 +218,13 @@ def _add_model(
     for key, part in rows.groupby(["benchmark", "question_id"], sort=False):
         if key in category:
             samples = [pack(one, cells) for _, one in part.groupby("sample", sort=True)]
-            asked[key]["m"][number] = [place[category[key]], samples]
+            drawn_questions[key]["m"][number] = [place[category[key]], samples]
     shown = [[budget, count, clean(cue)] for budget, count, cue in cells]
     return {"name": clean(model.name), "label": clean(model.label), "cells": shown}
 
 
 def _add_lessons(
-    asked: Mapping[Key, dict], groups: list[dict], traces: Sequence[Path], pool: Path | None
+    drawn_questions: Mapping[Key, dict], groups: list[dict], traces: Sequence[Path], pool: Path | None
 ) -> list[dict[str, Any]]:
     """Put teachers' traces into the questions that have one; returns training questions, some of each outcome."""
     outlines = [read_table(path, "traces", columns=["question_id", "teacher", "outcome"]) for path in traces]
@@ -230,7 +232,7 @@ def _add_lessons(
     outline = outline.assign(order=outline["question_id"].map(_digest)).sort_values(["order", "teacher"])
     outline = outline.assign(turn=outline.groupby(["teacher", "outcome"]).cumcount()).sort_values("turn", kind="stable")
     drawn = outline["question_id"].drop_duplicates().head(TRAINING_QUESTIONS).tolist() if pool else []
-    by_id = {question_id: question for (_, question_id), question in asked.items()}
+    by_id = {question_id: question for (_, question_id), question in drawn_questions.items()}
     lessons: dict[str, dict[str, Any]] = {}
     for row in _rows_of(pool, drawn, _QUESTION).to_dict("records") if pool else ():
         group = {"name": clean(row["source"]), "training": True}

@@ -1,8 +1,8 @@
 """The report's opening sentences: made from the numbers, each with its interval, and no claim without a test.
 
 Every sentence is about one paired comparison that the study's design fixes, on the questions that both sides have, each
-counting once however many samples it has. Its sign-flip test (see `paired`) is corrected for as many tests as there are
-sentences (Holm); only where p then is below 0.05 is a difference called one.
+counting once however many samples it has. Its sign-flip test (see `paired_tests`) is corrected for as many tests as
+there are sentences (Holm); only where p then is below 0.05 is a difference called one.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from markupsafe import Markup
 
 from m1flow.analysis.intervals import CONFIDENCE, Estimate, means_with_intervals
 from m1flow.analysis.paired_tests import holm, p_value
+from m1flow.report.cue_wording import by_cue
 from m1flow.study.roster import Model, data_series, headline, shared_budget
-from m1flow.sweep.plan import by_cue
 
 SENTENCES = 3
 

@@ -19,7 +19,7 @@ from m1flow.report import charts, findings
 from m1flow.report.explorer import explore
 from m1flow.report.figures import funnel_bars, loss_curves, verification
 from m1flow.report.page_sections import page_sections
-from m1flow.report.pool_section import pool_page
+from m1flow.report.pool_section import pool_section
 from m1flow.report.provenance import provenance_of
 from m1flow.report.static_examples import examples
 from m1flow.report.study_tables import StudyTables, read_loss
@@ -125,7 +125,7 @@ def build_context(inputs: Inputs) -> dict[str, Any]:
         "loss_curves": loss_curves.draw({name: read_loss(path) for name, path in inputs.loss_curves.items()}),
         "funnel_figure": funnel_bars.draw(bars),
         "stages": stages,
-        "pool": pool_page(config, inputs.pool_report, inputs.pool_removed, inputs.set_reports),
+        "pool": pool_section(config, inputs.pool_report, inputs.pool_removed, inputs.set_reports),
         "accuracy": tables["accuracy"],
         "tokens": tables["tokens"],
         "costs": tables["costs"].dropna(axis="columns", how="all"),
@@ -216,7 +216,7 @@ def _figures(context: Mapping[str, Any]) -> list[charts.Figure]:
 
 
 def trace_outcomes(path: Path) -> dict[str, int]:
-    """What became of a teacher's traces: how many of each of `traces.OUTCOMES`."""
+    """What became of a teacher's traces: how many of each of `teaching.OUTCOMES`."""
     return {str(k): int(n) for k, n in read_table(path, "traces", ["outcome"])["outcome"].value_counts().items()}
 
 

@@ -90,7 +90,7 @@ def _tests(tables: StudyTables) -> PaperTable:
         "Paired tests on the same questions: differences of accuracy in points with 95% intervals, Cohen's h, p of "
         "sign flips before and after Holm's correction within the family, and the smallest difference that a test "
         "finds with 80% power.",
-        _written(tables, "comparisons", columns),
+        _written(overall(tables["comparisons"]), "comparisons", columns),
     )
 
 
@@ -110,13 +110,13 @@ def _published(tables: StudyTables) -> PaperTable:
         "published",
         "Accuracy beside published numbers measured in the same way; differences in points, with 95% intervals that "
         "take both as independent samples of questions.",
-        _written(tables, "published", columns),
+        _written(tables["published"], "published", columns),
     )
 
 
-def _written(tables: StudyTables, table: str, columns: list[str]) -> pd.DataFrame:
-    """Some columns of one of the study's tables, as text."""
-    rows, kinds = overall(tables[table]), declared(table).columns
+def _written(rows: pd.DataFrame, table: str, columns: list[str]) -> pd.DataFrame:
+    """Some columns of rows of one of the study's tables, as text."""
+    kinds = declared(table).columns
     return pd.DataFrame({name: [written(value, kinds[name]) for value in rows[name]] for name in columns})
 
 

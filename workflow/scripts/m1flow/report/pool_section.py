@@ -13,7 +13,8 @@ import pandas as pd
 from m1flow.errors import M1FlowError
 from m1flow.files.json import read_json
 from m1flow.files.parquet import read_table
-from m1flow.questions.prompts import render
+from m1flow.questions.prompts import PLAIN, render
+from m1flow.study.settings.pool import EXACT
 from m1flow.text.shown import visible
 
 PAIRS = 3
@@ -25,12 +26,8 @@ LONGEST = 400
 ENDING = 140
 """Of these, how many stand for the end of a longer question, where its options are."""
 
-_AS_MATCHED = "{context}\n{stem}\n{options}"
-"""How the column matched_text is rendered."""
-
 _PAPER = "paper"
-_EXACT = 100
-"""The pool.similarity that asks for equal texts: `similarity.EXACT`, which needs packages that this module does not."""
+
 Passages = list[tuple[str, bool]]
 """A text in passages, each with whether its words are missing from the text beside it."""
 
@@ -87,7 +84,7 @@ class SetCount:
         return f"{abs(self.difference):,} too {'many' if self.difference > 0 else 'few'}"
 
 
-def pool_page(
+def pool_section(
     config: Mapping[str, Any], report: Path | None, removed: Path | None, set_reports: Iterable[Path]
 ) -> dict[str, Any]:
     """Everything on the pool that the template shows; what has no file is None or empty.
@@ -122,7 +119,7 @@ def recall(counts: Mapping[str, Any], similarity: float) -> Recall | None:
     modes = sorted(dict.fromkeys(mode for _, mode in found), key=lambda mode: (mode != chosen, mode == _PAPER, mode))
     kinds = dict.fromkeys(kind for kind, _ in found)
     rows = {kind: [found.get((kind, mode)) for mode in modes] for kind in kinds}
-    return Recall(modes, rows, similarity >= _EXACT)
+    return Recall(modes, rows, similarity >= EXACT)
 
 
 def pairs(removed: pd.DataFrame, most: int = PAIRS) -> list[Pair]:
@@ -195,7 +192,7 @@ def _bare(word: str) -> str:
 
 
 def _pair(row: Mapping[str, Any]) -> Pair:
-    text, matched = render(row, _AS_MATCHED), row["matched_text"]
+    text, matched = render(row, PLAIN), row["matched_text"]  # both in the same template
     return Pair(
         reason=row["reason"],
         rule=row["rule"],

@@ -75,9 +75,9 @@ def _whence(entry: Mapping[str, Any]) -> str:
     if entry.get("path"):
         paths = [entry["path"]] if isinstance(entry["path"], str) else entry["path"]
         return "file: " + ", ".join(map(str, paths))
-    asked = next((f"{key} {entry[key]}" for key in ("endpoint", "weights") if entry.get(key)), "")
-    if asked:
-        return f"asked: {asked}"
+    respondent = next((f"{key} {entry[key]}" for key in ("endpoint", "weights") if entry.get(key)), "")
+    if respondent:
+        return f"asked: {respondent}"
     if entry.get("architecture"):
         return "trained here from random weights"
     return f"made here: {entry.get('adapter') or entry.get('kind') or 'by code'}"

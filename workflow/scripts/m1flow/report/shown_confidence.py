@@ -1,14 +1,14 @@
-"""Which kind of confidence figures show, and its axis."""
+"""The kind of confidence that the figures show, and its axis."""
 
 from __future__ import annotations
 
 import altair as alt
 import pandas as pd
 
-from m1flow.report.charts import share_axis
+from m1flow.report.charts import rounded, share_axis
 
 LEAST_MASS = 0.01
-"""Of the options together, as a probability: below, a softmax over them only compares what is never said."""
+"""The options' least total probability: below it, a softmax over them only compares what the model never says."""
 
 _CONFIDENCE = ["model", "benchmark", "confidence"]
 
@@ -21,9 +21,10 @@ def one_confidence(scores: pd.DataFrame) -> pd.DataFrame:
     return scores.loc[largest.index[largest["confidence"] == best].sort_values()]
 
 
-def curves_of(curves: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
-    """The curves of the scores that are shown."""
-    return curves[pd.MultiIndex.from_frame(curves[_CONFIDENCE]).isin(pd.MultiIndex.from_frame(scores[_CONFIDENCE]))]
+def curve_of(curves: pd.DataFrame, curve: str, scores: pd.DataFrame) -> pd.DataFrame:
+    """The points of one curve, of the scores that are shown, rounded as charts need them."""
+    points, shown = curves[curves["curve"] == curve], pd.MultiIndex.from_frame(scores[_CONFIDENCE])
+    return rounded(points[pd.MultiIndex.from_frame(points[_CONFIDENCE]).isin(shown)])
 
 
 def from_0_to_1(title: str) -> alt.X:

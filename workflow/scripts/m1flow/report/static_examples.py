@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from m1flow.sweep.plan import by_cue
+from m1flow.report.cue_wording import by_cue
 from m1flow.text.shown import clean
 
 EXAMPLES = 4

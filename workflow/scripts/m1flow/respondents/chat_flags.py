@@ -40,7 +40,7 @@ def add_chat_flags(parser: argparse.ArgumentParser, entry: str, section: type[Se
 
 
 def chat_parameters(flags: argparse.Namespace) -> dict[str, Any]:
-    """What of these flags decides what is answered, for `storage.provenance`."""
+    """What of these flags decides what is answered, for `provenance.provenance`."""
     return {name: plain(getattr(flags, name)) for name in ("spec", "formats", "prompts", "engine", "endpoint", "seed")}
 
 

@@ -1,4 +1,4 @@
-"""What a way to reach a model is: the function that opens a chat, and who bills it."""
+"""A way to reach a model: how a chat with it is opened, and what was billed."""
 
 from __future__ import annotations
 

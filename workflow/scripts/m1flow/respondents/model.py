@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 import pandas as pd
 
 from m1flow.chat.journalled import JournalledChat
-from m1flow.chat.turns import ModelTurn, Randomness, UserTurn, sampling_for
+from m1flow.chat.turns import ModelTurn, SamplingSettings, UserTurn, sampling_for
 from m1flow.files.parquet import each
 from m1flow.questions.prompts import prompt_text
 
@@ -19,7 +19,7 @@ class ModelRespondent:
         self,
         name: str,
         chat: JournalledChat,
-        sampling: Randomness,
+        sampling: SamplingSettings,
         prompts: Mapping[str, str],
         *,
         purpose: str,

@@ -9,6 +9,8 @@ from typing import Any
 
 from m1flow.files.json import as_flag
 from m1flow.study.config_files import Where, refuse
+from m1flow.study.hand_labels import read_hand_labels
+from m1flow.study.published_names import names_in
 from m1flow.study.seams.adapters import ADAPTERS, AdapterDeclaration
 from m1flow.study.seams.engines import ENGINES, EngineAbilities
 from m1flow.study.seams.methods import METHODS, MethodAbilities
@@ -19,6 +21,7 @@ from m1flow.study.settings.section import Section, plain
 from m1flow.study.settings.solvers import SolverSettings
 from m1flow.study.settings.study_file import StudyFile
 from m1flow.study.settings.teachers import TeacherSettings
+from m1flow.study.vocabulary import read_vocabulary
 from m1flow.text.shown import in_line
 
 _PROMPT_FIELDS = {
@@ -89,8 +92,6 @@ def check_published(file: StudyFile, where: Where) -> None:
         return
     if not Path(file.published).is_file():
         refuse(where, ["published"], f"{file.published}: no such file; correct the path")
-    from m1flow.study.published_names import names_in  # which needs pandas: not wherever a study is looked at
-
     names = names_in(file.published)
     for name, entry in published_as.items():
         check_declared(["models", name, "published"], entry, file.published, names, where)
@@ -245,8 +246,6 @@ def _check_respondents(file: StudyFile, where: Where) -> None:
         if kind == "recorded" and not getattr(entry, "path", ()):
             refuse(where, [*path, "path"], "missing; the kind recorded needs this key")
     if file.domains.by == "model":
-        from m1flow.study.vocabulary import read_vocabulary  # which needs pandas: not wherever a study is looked at
-
         read_vocabulary(file.domains.vocabulary)
     if file.judge:
         _check_judge(file.judge, file, where)
@@ -269,8 +268,6 @@ def _check_judge(judge: JudgeSettings, file: StudyFile, where: Where) -> None:
     if judge.hand_labels:
         if not Path(judge.hand_labels).is_file():
             refuse(where, ["judge", "hand_labels"], f"{judge.hand_labels}: no such file; correct the path")
-        from m1flow.study.hand_labels import read_hand_labels  # which needs pandas, too
-
         read_hand_labels(judge.hand_labels)
 
 

@@ -12,6 +12,7 @@ import yaml
 
 from m1flow.errors import M1FlowError
 from m1flow.study.settings.problems import dotted
+from m1flow.text.shown import one_line
 
 
 class _StrictLoader(yaml.SafeLoader):
@@ -65,8 +66,7 @@ def read_mapping(file: Path) -> dict[str, Any]:
 
 
 def _not_yaml(name: str, line: int, reason: object) -> M1FlowError:
-    said = " ".join(str(reason).split())
-    return M1FlowError(f"{name}: line {line + 1}: not valid YAML ({said}); mend the file")
+    return M1FlowError(f"{name}: line {line + 1}: not valid YAML ({one_line(reason)}); mend the file")
 
 
 class Where:

@@ -57,4 +57,5 @@ def read_hand_labels(path: Path | str) -> Mapping[AnswerKey, str]:
 
 
 def folded_label(text: str) -> str:
+    """A label without case, outer blanks and a full stop at its end."""
     return text.strip().removesuffix(".").rstrip().casefold()

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from m1flow.errors import M1FlowError
-from m1flow.study.config_files import from_here
+from m1flow.study.config_files import from_here, read_mapping
 from m1flow.study.study import Study
-from m1flow.text.shown import in_line
 
 ABSENT = "–"
 """Stands for a key that one of the two lacks."""
@@ -31,12 +29,9 @@ class Difference:
 def shipped_as(study: str, files: Iterable[Path]) -> Path | None:
     """The config file that names a study; None where none does. What can't be read names none."""
     for file in files:
-        try:
-            content = yaml.safe_load(file.read_text(encoding="utf-8"))
-        except (OSError, ValueError, yaml.YAMLError):
-            continue
-        if isinstance(content, dict) and content.get("study") == study:
-            return file
+        with contextlib.suppress(M1FlowError):
+            if read_mapping(file).get("study") == study:
+                return file
     return None
 
 
@@ -58,13 +53,7 @@ def differences(config: Mapping[str, Any], preset: Path) -> list[Difference]:
     Raises:
         M1FlowError: the preset is at fault.
     """
-    try:
-        content = yaml.safe_load(preset.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise M1FlowError(f"{described(preset)}: can't be read ({in_line(str(error))}); correct the file") from None
-    if not isinstance(content, dict):
-        raise M1FlowError(f"{described(preset)}: is no mapping of keys; correct the file")
-    resolved = Study.from_config(content, [preset]).as_dict()
+    resolved = Study.from_config(read_mapping(preset), [preset]).as_dict()
     shipped, here = dict(_leaves(resolved)), dict(_leaves(config))
     keys = [*shipped, *(key for key in here if key not in shipped)]
     pairs = [Difference(key, shipped.get(key, ABSENT), here.get(key, ABSENT)) for key in keys]

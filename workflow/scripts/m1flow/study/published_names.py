@@ -20,6 +20,11 @@ def names_in(path: Path | str) -> list[str]:
 
 
 def published_rows(path: Path | str) -> list[dict]:
+    """The rows of a file of published accuracies.
+
+    Raises:
+        M1FlowError: it can't be read, or lacks a column.
+    """
     rows = list(read_rows(Path(path)))
     missing = [name for name in FILE_COLUMNS if rows and name not in rows[0]]
     if missing:

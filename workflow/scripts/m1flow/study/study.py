@@ -5,74 +5,35 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from m1flow.errors import M1FlowError
-from m1flow.files.json import as_flag
 from m1flow.files.provenance import MANIFEST
 from m1flow.study import checks, model_sweeps, resolving
-from m1flow.study.config_files import Where, read_mapping, refuse
+from m1flow.study.config_files import Where, from_here, read_mapping, refuse
 from m1flow.study.settings.bases import BaseSettings
-from m1flow.study.settings.datasets import DatasetSettings
-from m1flow.study.settings.difficulty import DifficultySettings
-from m1flow.study.settings.domains import DomainSettings
-from m1flow.study.settings.endpoints import EndpointSettings
-from m1flow.study.settings.engine import EngineSettings
-from m1flow.study.settings.formats import FormatSettings
-from m1flow.study.settings.formulary import FormularySettings
-from m1flow.study.settings.judge import JudgeSettings
-from m1flow.study.settings.models import ModelSettings
-from m1flow.study.settings.pool import PoolSettings
 from m1flow.study.settings.problems import Rejected, read
-from m1flow.study.settings.prompts import PromptSettings
 from m1flow.study.settings.question_sets import QuestionSetSettings
-from m1flow.study.settings.section import plain
-from m1flow.study.settings.solvers import SolverSettings
-from m1flow.study.settings.students import StudentSettings
 from m1flow.study.settings.study_file import StudyFile
-from m1flow.study.settings.sweep import StudySweep, SweepSettings
+from m1flow.study.settings.sweep import SweepSettings
 from m1flow.study.settings.teachers import TeacherSettings
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Study:
+class Study(StudyFile):
     """A checked study: its sections, in which every default is filled in and every name resolved.
 
     ``sweeps`` says of each model how it is swept: the study's ``sweep`` with the model's own settings laid over it.
-    ``judge`` is None where there is none.
     """
 
-    name: str
-    seed: int
-    description: str
-    data_folder: str
-    scorer: str
-    published: str
-    only_finished: bool
-    engine: EngineSettings
-    formats: dict[str, FormatSettings]
-    prompts: PromptSettings
-    formulary: FormularySettings
-    sources: dict[str, QuestionSetSettings]
-    benchmarks: dict[str, QuestionSetSettings]
-    pool: PoolSettings
-    bases: dict[str, BaseSettings]
-    endpoints: dict[str, EndpointSettings]
-    solvers: dict[str, SolverSettings]
-    difficulty: DifficultySettings
-    teachers: dict[str, TeacherSettings]
-    domains: DomainSettings
-    datasets: dict[str, DatasetSettings]
-    students: dict[str, StudentSettings]
-    models: dict[str, ModelSettings]
-    replicates: dict[str, tuple[str, ...]]
-    sweep: StudySweep
     sweeps: dict[str, SweepSettings]
-    judge: JudgeSettings | None
+
+    @property
+    def name(self) -> str:
+        """The study's name."""
+        return self.study
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any], files: Iterable[Path | str] = ()) -> Study:
@@ -87,8 +48,8 @@ class Study:
         """
         where = Where([Path(file) for file in files])
         values = model_sweeps.keep_nulls(_without_nulls(config), config)
-        if not values.get("judge", True):
-            del values["judge"]  # {}: as if it weren't there
+        if values.get("judge") == {}:
+            del values["judge"]  # as if it weren't there
         try:
             file = read(StudyFile, values)
             sweeps = model_sweeps.of_models(file)
@@ -99,8 +60,7 @@ class Study:
         file = resolving.place_files(file, where)
         checks.check_published(file, where)
         model_sweeps.check(file, sweeps, where)
-        sections = {key: getattr(file, key) for key in StudyFile.model_fields}
-        return cls(name=sections.pop("study"), sweeps=sweeps, **sections)
+        return cls.model_construct(**dict(file), sweeps=sweeps)
 
     def finished_only(self, results: Path | str) -> Study:
         """The study; under ``only_finished``, without the models that lack a sweep, so that none stops the report.
@@ -122,7 +82,9 @@ class Study:
             )
         if missing:
             log.warning("only_finished: without %s, whose sweeps are not there", ", ".join(missing))
-        return replace(self, models={name: entry for name, entry in self.models.items() if name not in missing})
+        return self.model_copy(
+            update={"models": {name: entry for name, entry in self.models.items() if name not in missing}}
+        )
 
     def check_downloads(self, lock: Path | str, results: Path | str) -> None:
         """What was downloaded must be what the lock names: another's lock, pulled later, is not obeyed silently.
@@ -154,13 +116,6 @@ class Study:
             "bases": self.bases,
         }
 
-    def flag(self, *path: str) -> str:
-        """One setting as a command-line flag's value: JSON with sorted keys, so that equal settings are equal text."""
-        value: Any = self.as_dict() | {"sweeps": plain(self.sweeps)}
-        for key in path:
-            value = value[key]
-        return as_flag(value)
-
     @property
     def first_cue(self) -> str:
         """The cue whose extensions tables and figures of all models show; "" where nothing is extended."""
@@ -169,15 +124,13 @@ class Study:
 
     def as_dict(self) -> dict[str, Any]:
         """The resolved config, as it could stand in a config file."""
-        values = {key: getattr(self, key) for key in self.__dataclass_fields__ if key not in ("name", "sweeps")}
-        return {"study": self.name} | {key: plain(value) for key, value in values.items() if value is not None}
+        return {key: value for key, value in self.dump().items() if key != "sweeps"}
 
 
 def lock_path(files: Iterable[Path | str]) -> str:
     """Where a study's commits on the hub are locked: beside the config file that names it, m1.lock.json for m1.yaml."""
     named = [Path(file) for file in files if names_study(file)]
-    lock = (named[-1] if named else Path("study")).with_suffix(".lock.json")
-    return str(lock.relative_to(Path.cwd()) if lock.is_relative_to(Path.cwd()) else lock)
+    return from_here((named[-1] if named else Path("study")).with_suffix(".lock.json"))
 
 
 def names_study(file: Path | str) -> bool:

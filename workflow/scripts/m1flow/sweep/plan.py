@@ -11,11 +11,6 @@ NO_CUE = "none"
 """The cue that says nothing: the end of thinking is held back for one token, and that is all."""
 
 
-def by_cue(cue: str) -> str:
-    """What forced thinking on, as sentences and labels put it."""
-    return "without a cue" if cue == NO_CUE else f"by “{cue}”"
-
-
 @dataclass(frozen=True)
 class Thought:
     """Thinking as token ids.
@@ -147,9 +142,9 @@ def under_budget(chain: Sequence[Thought], extensions: int, budget: int, cue_tok
     return chain[done].cut(budget), done
 
 
-def can_extend(trace: Thought, budget: int, cue_tokens: int) -> bool:
+def can_extend(thought: Thought, budget: int, cue_tokens: int) -> bool:
     """Whether thinking ended by itself with room for the cue and at least one more token."""
-    return trace.natural and len(trace.token_ids) + cue_tokens < budget
+    return thought.natural and len(thought.token_ids) + cue_tokens < budget
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,10 @@
-"""The nested sweep: think once, cut the trace at every budget, decode only the answers.
+"""The nested sweep: think once, cut the thought at every budget, decode only the answers.
 
 Under a fixed sampling stream, the thinking under budget b is the first b tokens of the thinking under any larger
-budget, so one trace to the largest budget holds the thinking of all. Forced extensions form a chain (the n-th extends
-the (n-1)-th), and the chain under a smaller total budget is a cut of the chain under a larger one. Each cell (budget,
-extensions, cue, order of the options) then costs only its answer, and cells whose thinking ended naturally at the same
-place share theirs.
+budget, so one thought up to the largest budget holds the thinking of all. Forced extensions form a chain (the n-th
+extends the (n-1)-th), and the chain under a smaller total budget is a cut of the chain under a larger one. Each cell
+(budget, extensions, cue, order of the options) then costs only its answer, and cells whose thinking ended naturally at
+the same place share theirs.
 
 The protocol is that of m1 (arXiv 2504.00869, section 3 and its evaluation code, after s1, arXiv 2501.19393); cuts are
 made on token ids, question by question.
@@ -21,6 +21,7 @@ from dataclasses import dataclass, field, replace
 
 from m1flow.engines.interface import Completion, Engine, Request, Sampling
 from m1flow.models.formats import Formatter
+from m1flow.sweep.box_end import BoxEnd
 from m1flow.sweep.plan import NO_CUE, Cell, Item, SweepPlan, Thought, can_extend, under_budget
 from m1flow.text.boxes import box_end
 from m1flow.text.letters import LETTERS
@@ -108,6 +109,7 @@ class _Run:
     def __post_init__(self) -> None:
         self.cells = self.plan.cells()
         self.cues = {cue: cue_ids(self.formatter, cue) for cue in self.plan.cues}
+        self.answer_until = BoxEnd(self.formatter.decode, self.formatter.token_texts) if self.plan.stop_at_box else None
 
     def begin(self, width: int) -> None:
         """Begin lines until so many generations are under way."""
@@ -170,13 +172,13 @@ class _Line:
         request = self.request(self.opened + so_far, limit, formatter.thinking_stop, role)
         self.run.submit(replace(request, min_tokens=min_tokens, until=until, tag=ended))
 
-    def _thought(self, trace: Thought) -> None:
+    def _thought(self, thought: Thought) -> None:
         """Thinking has come to its own end, or to the largest budget: answer, and force it on with every cue."""
         for cell in reversed(self.cells):  # the longest thought first: its answer is the longest, too
             if not cell.extensions:
-                self._answer(cell, [trace])
+                self._answer(cell, [thought])
         for cue in self.run.cues if self.extended else ():
-            self._extend(cue, [trace])
+            self._extend(cue, [thought])
 
     def _extend(self, cue: str, chain: list[Thought]) -> None:
         """A further link of a chain is known: answer its cells, then extend it or settle what can't be extended."""
@@ -195,18 +197,18 @@ class _Line:
                 so_far,
                 cap - len(so_far),
                 f"extension {n + 1}",
-                lambda trace: self._extend(cue, [*chain, trace]),
+                lambda thought: self._extend(cue, [*chain, thought]),
                 held_back,
             )
 
     def _answer(self, cell: Cell, chain: list[Thought]) -> None:
-        trace, done = chain[0], 0
+        thought, done = chain[0], 0
         if self.run.formatter.thinks:
             cue_tokens = len(self.run.cues.get(cell.cue, ()))
-            trace, done = under_budget(chain, cell.extensions, cell.budget, cue_tokens)
-        cut = self.cuts.get(trace)
+            thought, done = under_budget(chain, cell.extensions, cell.budget, cue_tokens)
+        cut = self.cuts.get(thought)
         if cut is None:
-            cut = self.cuts[trace] = _Cut(self, trace)
+            cut = self.cuts[thought] = _Cut(self, thought)
             self.run.cuts.append(cut)
             cut.ask()
         cut.cells.append((cell, tuple(len(link.token_ids) for link in chain[:done])))
@@ -224,11 +226,11 @@ class _Line:
 class _Cut:
     """A thought as it ended or was cut, its answer, and the cells that it belongs to.
 
-    With each cell goes where in the thought, in tokens, it was forced on: once for each extension that was done.
+    Each cell comes with the token positions at which the thought was forced on, one for each extension done.
     """
 
     line: _Line
-    trace: Thought
+    thought: Thought
     cells: list[tuple[Cell, tuple[int, ...]]] = field(default_factory=list)
     completion: Completion | None = None
     option_logprobs: list[float] | None = None
@@ -236,10 +238,10 @@ class _Cut:
     def ask(self) -> None:
         """Have it answered and, where the plan says so, its options judged."""
         run = self.line.run
-        close = run.formatter.natural_end if self.trace.natural else run.formatter.forced_end
-        prompt = self.line.opened + self.trace.token_ids + tuple(close)
+        close = run.formatter.natural_end if self.thought.natural else run.formatter.forced_end
+        prompt = self.line.opened + self.thought.token_ids + tuple(close)
         request = self.line.request(prompt, run.plan.answer_tokens, run.formatter.answer_stop, "answer")
-        until = run.formatter.box_end if run.plan.stop_at_box else None
+        until = run.answer_until
         run.submit(replace(request, logprob=run.plan.answer_logprobs, until=until, tag=self._answered))
         if run.plan.option_answer:
             self._judge_options(run)
@@ -252,7 +254,7 @@ class _Cut:
         answer, finished = formatter.decode(completion.token_ids), completion.finished
         if line.run.plan.stop_at_box and (end := box_end(answer)) is not None:
             answer, finished = answer[:end], True
-        thinking = formatter.decode(self.trace.token_ids)
+        thinking = formatter.decode(self.thought.token_ids)
         for cell, forced in self.cells:
             yield {
                 "benchmark": item.benchmark,
@@ -263,9 +265,9 @@ class _Cut:
                 "extensions": cell.extensions,
                 "cue": cell.cue,
                 "extensions_done": len(forced),
-                "cue_positions": [len(formatter.decode(self.trace.token_ids[:place])) for place in forced],
-                "thinking_tokens": len(self.trace.token_ids),
-                "natural_end": self.trace.natural,
+                "cue_positions": [len(formatter.decode(self.thought.token_ids[:place])) for place in forced],
+                "thinking_tokens": len(self.thought.token_ids),
+                "natural_end": self.thought.natural,
                 "thinking_text": thinking,
                 "answer_tokens": len(completion.token_ids),
                 "answer_text": answer,
@@ -279,8 +281,8 @@ class _Cut:
 
     def _judge_options(self, run: _Run) -> None:
         """Ask how probable each option is where the answer would state it."""
-        opening = tuple(run.formatter.answer_opening(self.trace.natural))
-        prompt = self.line.opened + self.trace.token_ids + opening
+        opening = tuple(run.formatter.answer_opening(self.thought.natural))
+        prompt = self.line.opened + self.thought.token_ids + opening
         item = self.line.item
         self.option_logprobs = logprobs = [math.nan] * len(item.options)
         for place, stated in zip(item.order, stated_options(item, run.plan.option_answer), strict=True):

@@ -14,7 +14,7 @@ from m1flow.errors import M1FlowError
 from m1flow.files.json import read_json
 from m1flow.files.parquet import read_provenance
 from m1flow.models.formats import Formatter
-from m1flow.questions.prompts import prompt_text
+from m1flow.questions.prompts import PLAIN, prompt_text
 from m1flow.questions.question import question_id
 from m1flow.study.settings.engine import EngineSettings
 from m1flow.study.settings.formats import FormatSettings
@@ -32,7 +32,7 @@ from m1flow.text.shown import in_line
 Show = Callable[[str, bool], None]
 """Takes text as it comes, and whether the protocol placed it there (else the model said it)."""
 
-_AS_TYPED = {"question": "{context}\n{stem}\n{options}", "evaluate": "{question}"}
+_AS_TYPED = {"question": PLAIN, "evaluate": "{question}"}
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ def _of_study(study: Study, name: str) -> QuestionSettings:
         raise M1FlowError(f"models: {name!r} is none of {', '.join(study.models)}; name one with --name")
     model = name if name in study.models else entries[0]
     entry, plan = study.models[model], SweepPlan.from_settings(study.sweeps[model])
-    prompts = _with_own(study.prompts.dump(), entry)
+    prompts = entry.prompts(study.prompts.dump())
     return QuestionSettings(
         study.formats, entry.format, prompts, plan, _anywhere(study.engine), study.seed, f"the study {study.name}"
     )
@@ -130,7 +130,7 @@ def _recorded(told: Mapping[str, Any], told_by: str) -> QuestionSettings:
         formats = {name: read(FormatSettings, entry) for name, entry in told["formats"].items()}
     except Rejected as problem:
         raise _of_another_version(told_by, str(problem)) from None
-    prompts = _with_own(told["prompts"], entry)
+    prompts = entry.prompts(told["prompts"])
     return QuestionSettings(
         formats, entry.format, prompts, SweepPlan.from_settings(sweep), _anywhere(engine), told["seed"], told_by
     )
@@ -138,11 +138,6 @@ def _recorded(told: Mapping[str, Any], told_by: str) -> QuestionSettings:
 
 def _of_another_version(told_by: str, how: str) -> M1FlowError:
     return M1FlowError(f"{told_by}: made by another version, {how}; name the study's files with --configfile")
-
-
-def _with_own(prompts: Mapping[str, str], entry: ModelSettings) -> dict[str, str]:
-    """The study's prompts, with the model's own where it has one."""
-    return {**prompts} if entry.prompt is None else {**prompts, "evaluate": entry.prompt}
 
 
 def _anywhere(engine: EngineSettings) -> EngineSettings:
@@ -188,7 +183,7 @@ def ask(
 ) -> ShownAnswer:
     """Ask one question and show thinking and answer as they are decoded.
 
-    The request, cuts and extensions are those of `sweep.run_sweep`. A greedy model says what it says in a sweep; with
+    The request, cuts and extensions are those of `run.run_sweep`. A greedy model says what it says in a sweep; with
     a temperature it says one more sample, since a sweep's streams follow from ids that count the right answer in.
 
     Args:

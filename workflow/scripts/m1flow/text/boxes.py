@@ -42,6 +42,7 @@ def bare(content: str) -> str:
 
 @functools.lru_cache(maxsize=1 << 14)
 def squeezed(text: str) -> str:
+    """Normalised text in which every run of blanks is one space."""
     return " ".join(normalise(text).split())
 
 

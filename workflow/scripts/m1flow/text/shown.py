@@ -27,6 +27,11 @@ def visible(text: str) -> str:
     return _HIDING.sub(lambda match: f"⟨U+{ord(match[0]):04X}⟩", text.encode("utf-8", "replace").decode("utf-8"))
 
 
+def one_line(reason: object) -> str:
+    """What an error says, in one line of at most 200 characters."""
+    return " ".join(str(reason).split())[:200]
+
+
 def in_line(text: str) -> str:
     """The same in one line: for messages."""
     return visible(text).replace("\n", "⟨U+000A⟩").replace("\t", "⟨U+0009⟩")

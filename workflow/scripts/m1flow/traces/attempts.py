@@ -1,8 +1,7 @@
-"""Attempts: solvers answer the pool, and what all of them get wrong is hard."""
+"""Attempts: solvers answer the pool, and their answers are parsed strictly."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,8 +11,6 @@ from m1flow.answers.reading import is_right
 from m1flow.answers.strict import parse_answer
 from m1flow.files.parquet import each
 from m1flow.respondents.interface import Respondent
-
-log = logging.getLogger(__name__)
 
 
 def attempt_rows(solver: Respondent, questions: pd.DataFrame) -> Iterator[dict[str, Any]]:

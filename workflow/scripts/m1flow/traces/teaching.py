@@ -86,8 +86,8 @@ def verify(
 ) -> tuple[int | None, str]:
     """Which option a trace's answer states, and what becomes of the trace (a key of OUTCOMES).
 
-    Only the answer segment is read, strictly (see `parsing`). A trace that was cut is truncated whatever it says: what
-    breaks off is nothing to learn from. ``thinks`` demands reasoning.
+    Only the answer segment is read, strictly (see `answers.strict`). A trace that was cut is truncated whatever it
+    says: what breaks off is nothing to learn from. ``thinks`` demands reasoning.
     """
     unread = why_unread(turn)
     if unread is not None:

@@ -8,15 +8,18 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
+
 from m1flow.errors import M1FlowError
+from m1flow.files import parquet
 from m1flow.files.atomic import atomic_folder
 from m1flow.files.provenance import provenance
 from m1flow.models.formats import Formatter, TrainingExample
 from m1flow.study.settings.bases import BaseSettings
 from m1flow.study.settings.formats import FormatSettings
 from m1flow.training import random_weights
-from m1flow.training.corpus import read_corpus
-from m1flow.training.steps import naming_full_disks, prepared_examples, total_steps, write_records
+from m1flow.training.preparation import prepared_examples, total_steps
+from m1flow.training.records import naming_full_disks, write_records
 from m1flow.training.tokenizer import train_tokenizer
 
 log = logging.getLogger(__name__)
@@ -47,7 +50,7 @@ def train_base(
     Raises:
         M1FlowError: the corpus can't be read or is empty; a setting is wrong; the loss isn't finite.
     """
-    rows = read_corpus(corpus)
+    rows = _read_corpus(corpus)
     if base.architecture is None or base.training is None:
         raise M1FlowError(f"bases.{name}: architecture and training are missing; only such a base is trained here")
     architecture, training = base.architecture, base.training
@@ -83,6 +86,14 @@ def train_base(
         tokenizer.save_pretrained(folder)
         counts = prepared.counts | {"parameters": trained.num_parameters(), "steps": run.steps}
         write_records(folder, {"settings": settings, "counts": counts}, curve, provenance(settings, [corpus]))
+
+
+def _read_corpus(path: Path | str) -> pd.DataFrame:
+    """The prompt, completion and kind of a corpus's rows."""
+    rows = parquet.read_table(path, "corpora")
+    if rows.empty:
+        raise M1FlowError(f"{path}: no rows, so nothing to train on; raise bases.<name>.corpus in the study's config")
+    return rows
 
 
 def _answer_only(example: TrainingExample) -> TrainingExample:

@@ -21,6 +21,7 @@ from safetensors import SafetensorError
 from m1flow.errors import M1FlowError
 from m1flow.files.atomic import fsync
 from m1flow.files.fingerprints import fingerprint
+from m1flow.text.shown import one_line
 
 KEEP = 2
 """Checkpoints of a run that are kept."""
@@ -83,7 +84,7 @@ class Checkpoints:
                 shutil.rmtree(partial, ignore_errors=True)
             kept = self.last()
             raise M1FlowError(
-                f"{self.folder}: checkpoint {step} can't be written ({_one_line(error)}); free the disk and run again: "
+                f"{self.folder}: checkpoint {step} can't be written ({one_line(error)}); free the disk and run again: "
                 + (f"training goes on at step {_step(kept)}" if kept else "training starts afresh")
             ) from error
 
@@ -130,7 +131,3 @@ class StopSignal:
 
 def _step(checkpoint: Path) -> int:
     return int(checkpoint.name.rpartition("-")[2])
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:160]

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import itertools
-import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
-
-import pandas as pd
 
 from m1flow.errors import M1FlowError
 from m1flow.files import parquet
@@ -18,8 +15,6 @@ from m1flow.study.settings.corpus import CorpusSettings
 from m1flow.study.settings.formulary import FormularySettings
 from m1flow.text.boxes import boxed
 from m1flow.text.letters import LETTERS
-
-log = logging.getLogger(__name__)
 
 WAYS = ("train", "solve", "evaluate")
 """The prompts under which questions are put to models later on; the base meets each of them."""
@@ -61,18 +56,6 @@ def build_corpus(
             rows.append({"prompt": ask(question), "completion": answer, "kind": "practice"})
     if not rows:
         raise M1FlowError("bases: corpus: it is empty; give facts, practice or sources")
-    return rows
-
-
-def read_corpus(path: Path | str) -> pd.DataFrame:
-    """The prompt, completion and kind of a corpus's rows.
-
-    Raises:
-        M1FlowError: the table can't be read, or has no rows.
-    """
-    rows = parquet.read_table(path, "corpora")
-    if rows.empty:
-        raise M1FlowError(f"{path}: no rows, so nothing to train on; raise bases.<name>.corpus in the study's config")
     return rows
 
 

@@ -10,7 +10,7 @@ from peft import PeftModel, get_peft_model_state_dict
 from safetensors.torch import save_file
 from torch.distributed.tensor import DTensor
 
-from m1flow.models.weights import load_weights
+from m1flow.training.weights import load_weights
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, Trainer

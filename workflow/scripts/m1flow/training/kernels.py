@@ -7,8 +7,8 @@ from typing import Any
 import torch
 
 from m1flow.errors import M1FlowError
-from m1flow.models.packages import installed, require
 from m1flow.study.settings.training import TrainingSettings
+from m1flow.training.packages import installed, require
 
 VARLEN = "m1flow_varlen"
 """The name that `torch_varlen` goes by in transformers."""

@@ -8,7 +8,6 @@ where there are GPUs. Several nodes run this launcher once each, by ``srun``.
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import shutil
 import signal
@@ -24,8 +23,6 @@ from typing import IO, Any
 
 from m1flow.errors import M1FlowError
 from m1flow.models.gpus import claimed_gpus
-
-log = logging.getLogger(__name__)
 
 _ON_NODE = "M1FLOW_ON_NODE"
 _GRACE_SECONDS = 10.0

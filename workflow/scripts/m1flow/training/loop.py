@@ -24,13 +24,13 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase, PrinterCallba
 from trl import SFTConfig, SFTTrainer
 from trl.trainer.utils import FusedCausalLMOutput
 
-from m1flow.models.packages import installed, require
 from m1flow.study.settings.training import LoraSettings, TrainingSettings
 from m1flow.training import kernels
 from m1flow.training.checkpoints import STOPPED, Checkpoints, StopSignal
 from m1flow.training.collator import StepCollator
 from m1flow.training.launch import Computation, sharded
 from m1flow.training.loss_curve import LossCurve
+from m1flow.training.packages import installed, require
 from m1flow.training.packing import PackingPlan
 from m1flow.training.tokenised import IGNORED_LABEL, Prepared
 

@@ -1,4 +1,4 @@
-"""What a training method is: what it declares that it can do, its task, and what it gives."""
+"""Training methods: their abilities, their task and their result."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from m1flow.study.seams.methods import MethodAbilities
 from m1flow.study.settings.formats import FormatSettings
-from m1flow.study.settings.students import StudentSettings
+from m1flow.study.settings.student_training import StudentTraining
 from m1flow.study.settings.training import LoraSettings
 from m1flow.training.launch import Computation
 
@@ -36,7 +36,7 @@ class TrainingTask:
     name: str
     base: Path | str
     dataset: Path | str
-    student: StudentSettings
+    student: StudentTraining
     markers: FormatSettings
     seed: int
     computation: Computation = field(default_factory=Computation)

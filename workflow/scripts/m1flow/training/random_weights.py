@@ -1,4 +1,4 @@
-"""Base models: a Qwen2 architecture of any size from random weights, or the model of a folder."""
+"""A Qwen2 model of any size with random weights."""
 
 from __future__ import annotations
 

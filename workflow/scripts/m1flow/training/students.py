@@ -15,11 +15,11 @@ from m1flow.files.provenance import provenance
 from m1flow.models.folder import check_model_folder, copy_tokenizer, model_id
 from m1flow.study.seams.methods import METHODS
 from m1flow.study.settings.formats import FormatSettings
-from m1flow.study.settings.students import StudentSettings
+from m1flow.study.settings.student_training import StudentTraining
 from m1flow.training.launch import Computation
 from m1flow.training.method import Method, TrainingTask
 from m1flow.training.model_card import data_of, licence_of
-from m1flow.training.steps import naming_full_disks, write_records
+from m1flow.training.records import naming_full_disks, write_records
 
 
 def fine_tune(
@@ -28,7 +28,7 @@ def fine_tune(
     out: Path | str,
     *,
     name: str,
-    student: StudentSettings,
+    student: StudentTraining,
     markers: FormatSettings,
     seed: int,
     base_name: str | None = None,

@@ -11,13 +11,13 @@ from m1flow.files import parquet
 from m1flow.models.folder import model_id
 from m1flow.models.formats import Formatter, TrainingExample
 from m1flow.models.tokenizers import load_tokenizer, tokenizer_fingerprint
-from m1flow.models.weights import load_padded_tokenizer, load_weights
-from m1flow.study.settings.students import StudentSettings
+from m1flow.study.settings.student_training import StudentTraining
 from m1flow.training.launch import sharded
 from m1flow.training.method import TrainedStudent, TrainingTask
 from m1flow.training.packing import check_shared
-from m1flow.training.steps import prepared_examples, total_steps
+from m1flow.training.preparation import prepared_examples, total_steps
 from m1flow.training.tokenised import Prepared
+from m1flow.training.weights import load_padded_tokenizer, load_weights
 
 if TYPE_CHECKING:
     from m1flow.training.checkpoints import Checkpoints
@@ -74,7 +74,7 @@ def train_on(task: TrainingTask, examples: Iterable[TrainingExample]) -> Trained
     return TrainedStudent(trainer=trainer, curve=curve, counts=prepared.counts, steps=run.steps)
 
 
-def recipe(student: StudentSettings, seed: int) -> dict[str, Any]:
+def learning_identity(student: StudentTraining, seed: int) -> dict[str, Any]:
     """What of a student decides what is learnt from given examples, in the words of checkpoints' fingerprints.
 
     There, sft is called by what it trains: another word would keep runs that were interrupted from going on.
@@ -95,7 +95,7 @@ def _checkpoints(task: TrainingTask, prepared: Prepared) -> Checkpoints | None:
         return None
     return Checkpoints.of_run(
         task.computation.checkpoints,
-        recipe(task.student, task.seed),
+        learning_identity(task.student, task.seed),
         base=model_id(task.base),
         examples=prepared.fingerprint(),
         sharded=sharded(),

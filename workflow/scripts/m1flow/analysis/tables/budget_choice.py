@@ -103,7 +103,7 @@ def crossed(
 
     Args:
         right: benchmark to (question, budget); one budget is chosen for all benchmarks together.
-        halves: benchmark to `early_exit.random_halves` of its questions.
+        halves: benchmark to `choosing.random_halves` of its questions.
 
     Returns:
         Each question's mean over the splits, by benchmark, (question, 1); and the columns that were chosen.

@@ -16,7 +16,7 @@ What confidence is: `confidence`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,8 +31,20 @@ from m1flow.files.column_kinds import Kind
 
 
 def make(*, sweeps: Sequence[Path]) -> pd.DataFrame:
-    """The table of scored sweeps."""
-    return calibration_table(sweeps)
+    """Scores of every model, benchmark, budget and kind of confidence.
+
+    Args:
+        sweeps: scored sweeps; cells without any log-probability are left out.
+
+    Returns:
+        The table's columns: ``n`` counts answers, ``read`` those that could be read; ``accuracy`` is of those.
+    """
+    rows = []
+    for path in sorted(sweeps):
+        for budget, _, kind, cell, mass in cells_with_confidence(path):
+            key = {"model": path.parent.name, "benchmark": path.stem, "budget": budget, "confidence": kind}
+            rows.append(key | scores(cell) | {"option_mass": mass})
+    return pd.DataFrame(rows, columns=TABLE.names)
 
 
 TABLE = Table(
@@ -67,23 +79,6 @@ TABLE = Table(
     },
     make=make,
 )
-
-
-def calibration_table(sweeps: Iterable[Path]) -> pd.DataFrame:
-    """Scores of every model, benchmark, budget and kind of confidence.
-
-    Args:
-        sweeps: scored sweeps; cells without any log-probability are left out.
-
-    Returns:
-        The table's columns: ``n`` counts answers, ``read`` those that could be read; ``accuracy`` is of those.
-    """
-    rows = []
-    for path in sorted(sweeps):
-        for budget, _, kind, cell, mass in cells_with_confidence(path):
-            key = {"model": path.parent.name, "benchmark": path.stem, "budget": budget, "confidence": kind}
-            rows.append(key | scores(cell) | {"option_mass": mass})
-    return pd.DataFrame(rows, columns=TABLE.names)
 
 
 def scores(cell: ConfidentAnswers) -> dict[str, float]:

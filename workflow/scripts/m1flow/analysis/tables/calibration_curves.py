@@ -1,11 +1,11 @@
-"""Curves of calibration at each model's largest budget: how often it is right when so sure, errors when some withhold.
+"""Reliability and risk-coverage curves, at each model's largest budget.
 
 Risk and coverage: Geifman and El-Yaniv 2017, arXiv 1705.08500. What confidence is: `confidence`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +21,22 @@ RELIABILITY, RISK_COVERAGE = "reliability", "risk_coverage"
 
 
 def make(*, sweeps: Sequence[Path]) -> pd.DataFrame:
-    """The table of scored sweeps."""
-    return calibration_curves_table(sweeps)
+    """Curves of every model, benchmark and kind of confidence, at the model's largest budget.
+
+    Args:
+        sweeps: scored sweeps; cells without any log-probability are left out.
+
+    Returns:
+        The table's columns: curve is "reliability" (x: mean confidence of a bin of equal mass, y: its accuracy) or
+        "risk_coverage" (x: share of questions answered, most confident first, y: share of errors).
+    """
+    rows = []
+    for path in sorted(sweeps):
+        for budget, largest, kind, cell, _ in cells_with_confidence(path):
+            if largest:
+                key = {"model": path.parent.name, "benchmark": path.stem, "budget": budget, "confidence": kind}
+                rows += [key | point for point in [*reliability(cell), *risk_coverage(cell)]]
+    return pd.DataFrame(rows, columns=TABLE.names)
 
 
 TABLE = Table(
@@ -41,25 +55,6 @@ TABLE = Table(
     },
     make=make,
 )
-
-
-def calibration_curves_table(sweeps: Iterable[Path]) -> pd.DataFrame:
-    """Curves of every model, benchmark and kind of confidence, at the model's largest budget.
-
-    Args:
-        sweeps: scored sweeps; cells without any log-probability are left out.
-
-    Returns:
-        The table's columns: curve is "reliability" (x: mean confidence of a bin of equal mass, y: its accuracy) or
-        "risk_coverage" (x: share of questions answered, most confident first, y: share of errors).
-    """
-    rows = []
-    for path in sorted(sweeps):
-        for budget, largest, kind, cell, _ in cells_with_confidence(path):
-            if largest:
-                key = {"model": path.parent.name, "benchmark": path.stem, "budget": budget, "confidence": kind}
-                rows += [key | point for point in [*reliability(cell), *risk_coverage(cell)]]
-    return pd.DataFrame(rows, columns=TABLE.names)
 
 
 def reliability(cell: ConfidentAnswers) -> Iterator[dict]:

@@ -5,8 +5,8 @@ Three families of comparisons follow from the study's design and never from its 
     budgets: every model, each budget against the next smaller one;
     extensions: every model, each number of forced extensions against none, under the largest total budget, where
         none was measured, too.
-Each is made on every benchmark and, where there are several, for their macro average. Methods are those of `paired`;
-intervals are those of `statistics.means_with_intervals`.
+Each is made on every benchmark and, where there are several, for their macro average. Methods are those of
+`paired_tests`; intervals are those of `intervals.means_with_intervals`.
 
 Holm's correction is made twice a family: over its tests of macro averages, which answer the family's question, and over
 all its tests on single benchmarks.
@@ -118,7 +118,7 @@ def comparisons_table(models: Mapping[str, Sequence[Grid]], lead: str | None) ->
         questions that are right more often in the cell compared against, ``wrong_to_right`` those right more often in
         this one.
     """
-    rows = [row for line in _lines(models, lead) for row in _rows(line)]
+    rows = [row for compared in _compared_cells(models, lead) for row in _rows(compared)]
     table = pd.DataFrame(rows, columns=TABLE.names)
     if len(table):
         together = table["p"].groupby([table["family"], table["benchmark"] == MACRO])
@@ -126,7 +126,7 @@ def comparisons_table(models: Mapping[str, Sequence[Grid]], lead: str | None) ->
     return table
 
 
-def _lines(models: Mapping[str, Sequence[Grid]], lead: str | None) -> Iterator[ComparedCells]:
+def _compared_cells(models: Mapping[str, Sequence[Grid]], lead: str | None) -> Iterator[ComparedCells]:
     for name, grids in models.items():
         if lead is not None and name != lead:
             pairs = [(one, other) for one in models[lead] for other in grids if one.benchmark == other.benchmark]
@@ -143,28 +143,28 @@ def _lines(models: Mapping[str, Sequence[Grid]], lead: str | None) -> Iterator[C
             yield ComparedCells(EXTENSIONS, grids, forced[1:], grids, forced[:1] * (len(forced) - 1))
 
 
-def _rows(line: ComparedCells) -> Iterator[dict]:
+def _rows(compared: ComparedCells) -> Iterator[dict]:
     right, before = {}, {}
-    for one, other in zip(line.own, line.others, strict=True):
+    for one, other in zip(compared.own, compared.others, strict=True):
         mine, theirs = in_common(one, other)
-        right[one.benchmark] = one.right[np.ix_(mine, np.array(line.cells))]
-        before[one.benchmark] = other.right[np.ix_(theirs, np.array(line.against))]
+        right[one.benchmark] = one.right[np.ix_(mine, np.array(compared.cells))]
+        before[one.benchmark] = other.right[np.ix_(theirs, np.array(compared.against))]
     right = {name: array for name, array in right.items() if len(array)}
     changes = {name: array - before[name] for name, array in right.items()}
-    units = lcm(*(one.samples for one in (*line.own, *line.others)))
+    units = lcm(*(one.samples for one in (*compared.own, *compared.others)))
     for benchmark, means in means_with_intervals(changes, change=True).items():
         among = list(changes) if benchmark == MACRO else [benchmark]
         accuracy, against = (np.mean([part[name].mean(axis=0) for name in among], axis=0) for part in (right, before))
         method = STRATIFIED if benchmark == MACRO else MCNEMAR if units == 1 else SIGN_FLIPS
-        for number, (cell, reference) in enumerate(zip(line.cells, line.against, strict=True)):
+        for number, (cell, reference) in enumerate(zip(compared.cells, compared.against, strict=True)):
             moved = [changes[name][:, number] for name in among]
             yield {
-                "family": line.family,
+                "family": compared.family,
                 "benchmark": benchmark,
-                **dict(zip(("budget", "extensions"), line.own[0].cells[cell], strict=True)),
-                **dict(zip(("against_budget", "against_extensions"), line.others[0].cells[reference], strict=True)),
-                "model": line.own[0].model,
-                "against_model": line.others[0].model,
+                **dict(zip(("budget", "extensions"), compared.own[0].cells[cell], strict=True)),
+                **dict(zip(("against_budget", "against_extensions"), compared.others[0].cells[reference], strict=True)),
+                "model": compared.own[0].model,
+                "against_model": compared.others[0].model,
                 "n": means.n,
                 "accuracy": accuracy[number],
                 "against_accuracy": against[number],

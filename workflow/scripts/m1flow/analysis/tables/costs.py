@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -13,8 +13,25 @@ from m1flow.files.json import read_json
 
 
 def make(*, bills: Sequence[Path]) -> pd.DataFrame:
-    """The table of {attempts,traces}/{name}.report.json, domains.report.json and judged.report.json."""
-    return cost_table(bills)
+    """A row for each solver and teacher, the domains and the judge.
+
+    Args:
+        bills: the stages' files of counts, {attempts,traces}/{name}.report.json, domains.report.json and
+            judged.report.json, each with its ``bill``.
+
+    Returns:
+        The table's columns. Billed is all that an endpoint charged, repeats and answers that went unused included.
+    """
+    rows = []
+    for path in bills:
+        charged = read_json(path)["bill"]
+        billed = charged.pop("billed") or {}
+        stage = path.parent.name if path.parent.name in ("attempts", "traces") else path.name.partition(".")[0]
+        row = {"stage": stage, "name": path.name.removesuffix(".report.json"), **charged}
+        row |= {f"billed_{key}": billed.get(key) for key in ("responses", "prompt_tokens", "completion_tokens", "cost")}
+        rows.append(row | {"wasted_responses": billed.get("wasted", {}).get("responses")})
+    table = pd.DataFrame(rows, columns=TABLE.names)
+    return table.astype({name: "Int64" for name in TABLE.names if name.endswith(("tokens", "responses", "answers"))})
 
 
 TABLE = Table(
@@ -35,24 +52,3 @@ TABLE = Table(
     },
     make=make,
 )
-
-
-def cost_table(reports: Iterable[Path | str]) -> pd.DataFrame:
-    """The study's table of costs, a row for each solver and teacher, the domains and the judge.
-
-    Args:
-        reports: the stages' JSON files of counts, each with its ``bill``.
-
-    Returns:
-        The table's columns. Billed is all that an endpoint charged, repeats and answers that went unused included.
-    """
-    rows = []
-    for path in map(Path, reports):
-        charged = read_json(path)["bill"]
-        billed = charged.pop("billed") or {}
-        stage = path.parent.name if path.parent.name in ("attempts", "traces") else path.name.partition(".")[0]
-        row = {"stage": stage, "name": path.name.removesuffix(".report.json"), **charged}
-        row |= {f"billed_{key}": billed.get(key) for key in ("responses", "prompt_tokens", "completion_tokens", "cost")}
-        rows.append(row | {"wasted_responses": billed.get("wasted", {}).get("responses")})
-    table = pd.DataFrame(rows, columns=TABLE.names)
-    return table.astype({name: "Int64" for name in TABLE.names if name.endswith(("tokens", "responses", "answers"))})

@@ -1,13 +1,13 @@
 """Cues compared: what is put in place of the end of thinking, at equal numbers of extensions under equal caps.
 
 Every cue goes on from the same thoughts, so questions are paired: differences are to the first cue on the same
-questions. Intervals are those of `statistics.means_with_intervals`; tests flip signs of questions' changes
-(`paired.p_value`), with Holm's correction over all tests of single benchmarks, and over those of macro averages.
+questions. Intervals are those of `intervals.means_with_intervals`; tests flip signs of questions' changes
+(`paired_tests.p_value`), with Holm's correction over all tests of single benchmarks, and over those of macro averages.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -24,8 +24,27 @@ from m1flow.sweep.grids import GRID, Grid, alike, grid, in_common, read_scored, 
 
 
 def make(*, sweeps: Sequence[Path], cue: str | None = None) -> pd.DataFrame:
-    """The table of scored sweeps; the cue is that with which the others are compared."""
-    return cue_effects_table(sweeps, cue)
+    """Every cue in every cell with extensions, of the models that were swept with several cues.
+
+    Args:
+        sweeps: scored sweeps.
+        cue: that with which the others are compared; the first in a model's sweep where it is None.
+
+    Returns:
+        The table's columns: one row per model, benchmark (and macro average), cue, cap and number of extensions; n
+        questions. ``difference`` is accuracy minus that of the first cue, whose own rows have none. Empty where no
+        model has several cues.
+    """
+    rows: list[dict[str, Any]] = []
+    for model, own in groupby(sorted(sweeps), key=lambda path: path.parent.name):
+        cues = _by_cue(list(own), cue)
+        for name, grids in cues.items():
+            rows += ({"model": model, "cue": name} | row for row in _rows(grids, next(iter(cues.values()))))
+    table = pd.DataFrame(rows, columns=TABLE.names)
+    tested = table[table["p"].notna()]
+    for _, together in tested.groupby(tested["benchmark"] == MACRO):
+        table.loc[together.index, "p_holm"] = holm(together["p"].to_numpy())
+    return table
 
 
 TABLE = Table(
@@ -51,34 +70,10 @@ TABLE = Table(
 )
 
 
-def cue_effects_table(paths: Iterable[Path], first: str | None = None) -> pd.DataFrame:
-    """Every cue in every cell with extensions, of the models that were swept with several cues.
-
-    Args:
-        paths: scored sweeps.
-        first: the cue that the others are compared with; the first in a model's sweep where it is None.
-
-    Returns:
-        The table's columns: one row per model, benchmark (and macro average), cue, cap and number of extensions; n
-        questions. ``difference`` is accuracy minus that of the first cue, whose own rows have none. Empty where no
-        model has several cues.
-    """
-    rows: list[dict[str, Any]] = []
-    for model, own in groupby(sorted(paths), key=lambda path: path.parent.name):
-        cues = _by_cue(list(own), first)
-        for cue, grids in cues.items():
-            rows += ({"model": model, "cue": cue} | row for row in _rows(grids, next(iter(cues.values()))))
-    table = pd.DataFrame(rows, columns=TABLE.names)
-    tested = table[table["p"].notna()]
-    for _, together in tested.groupby(tested["benchmark"] == MACRO):
-        table.loc[together.index, "p_holm"] = holm(together["p"].to_numpy())
-    return table
-
-
 def _by_cue(paths: Sequence[Path], first: str | None) -> dict[str, list[Grid]]:
     """One model's grids under each cue, of all benchmarks, the first cue first; none where there is one cue."""
-    asked = [dict.fromkeys(read_table(path, "sweeps", columns=["cue"])["cue"]) for path in paths]
-    shared = [cue for cue in asked[0] if cue and all(cue in others for others in asked)]
+    cues_by_file = [dict.fromkeys(read_table(path, "sweeps", columns=["cue"])["cue"]) for path in paths]
+    shared = [cue for cue in cues_by_file[0] if cue and all(cue in others for others in cues_by_file)]
     cues = sorted(shared, key=lambda cue: cue != first)
     if len(cues) < 2:
         return {}

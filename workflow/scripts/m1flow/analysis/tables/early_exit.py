@@ -167,8 +167,8 @@ def simulate(one: Grid, settings: Sequence[Setting]) -> Exits:
         if setting.rule != FULL:
             stop |= (same >= max(1, setting.cuts)) & (sure >= setting.probability)
         at = stop.argmax(axis=2)[:, :, None]
-        asked = setting.rule != FULL  # else nobody asks before the end
-        for into, array in ((right, correct), (thinking, tokens), (probes, probed * asked)):
+        probing = setting.rule != FULL  # else nobody asks before the end
+        for into, array in ((right, correct), (thinking, tokens), (probes, probed * probing)):
             into[:, number] = np.take_along_axis(array, at, axis=2)[:, :, 0].mean(axis=1)
     return Exits(right, thinking, probes)
 

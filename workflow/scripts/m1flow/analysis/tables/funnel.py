@@ -88,8 +88,8 @@ TABLE = Table(
 
 
 def _of_teacher(path: Path, source_of: Mapping[str, str]) -> list[tuple]:
-    told = read_table(path, "traces", columns=["question_id", "outcome"])
-    sources, verdicts = _sources(told["question_id"], source_of), told["outcome"].to_numpy()
+    traces = read_table(path, "traces", columns=["question_id", "outcome"])
+    sources, verdicts = _sources(traces["question_id"], source_of), traces["outcome"].to_numpy()
     rows = _counts("traces", sources, name=path.stem)
     for verdict in sorted(set(verdicts)):
         reason = "" if verdict == "verified" else verdict

@@ -22,7 +22,7 @@ from m1flow.files.column_kinds import Kind
 from m1flow.files.parquet import read_table
 from m1flow.study.hand_labels import LABELS, NO_LABEL, AnswerKey, read_hand_labels
 
-ALL = "all"
+ALL_LABELS = "all"
 """Stands for a hand label in the row over all of them."""
 
 _KAPPA = ["kappa", "kappa_low", "kappa_high"]
@@ -63,10 +63,10 @@ def agreement_table(judged: pd.DataFrame, hand_labels: Mapping[AnswerKey, str]) 
         hand_labels: the person's; those of answers that weren't judged don't count.
 
     Returns:
-        The table's columns, a row for each hand label and one over ALL; no rows where nothing is labelled by both. n:
-        answers with both labels, of them ``judged_<label>`` by what the judge says; NO_LABEL: answers without a judge's
-        label, which are in no n. agreement: the share of n whose labels are the same, with a Wilson interval. kappa,
-        with its interval, is in the row ALL.
+        The table's columns, a row for each hand label and one over ALL_LABELS; no rows where nothing is labelled by
+        both. n: answers with both labels, of them ``judged_<label>`` by what the judge says; NO_LABEL: answers without
+        a judge's label, which are in no n. agreement: the share of n whose labels are the same, with a Wilson interval.
+        kappa, with its interval, is in the row ALL_LABELS.
     """
     # A question that is in two benchmarks has one hand label: it counts once.
     answers = judged.drop_duplicates(["model", "question_id", "sample"])
@@ -81,8 +81,8 @@ def agreement_table(judged: pd.DataFrame, hand_labels: Mapping[AnswerKey, str]) 
         _row(label, confusion[place], int(confusion[place, place]), counted.loc[label, NO_LABEL])
         for place, label in enumerate(LABELS)
     ]
-    total = _row(ALL, confusion.sum(axis=0), int(np.trace(confusion)), counted[NO_LABEL].sum())
-    table = pd.DataFrame([*rows, total], columns=TABLE.names[:-3])
+    total = _row(ALL_LABELS, confusion.sum(axis=0), int(np.trace(confusion)), counted[NO_LABEL].sum())
+    table = pd.DataFrame([*rows, total], columns=[name for name in TABLE.names if name not in _KAPPA])
     table.loc[len(table) - 1, _KAPPA] = kappa(confusion)
     return table.astype({name: float for name in _KAPPA})
 
@@ -104,6 +104,6 @@ def kappa(confusion: np.ndarray) -> tuple[float, float, float]:
     return float(result.kappa), max(-1.0, float(result.kappa_low)), min(1.0, float(result.kappa_upp))
 
 
-def _row(label: str, said: np.ndarray, alike: int, unread: int) -> list:
-    n = int(said.sum())
-    return [label, n, *map(int, said), int(unread), alike / n if n else math.nan, *wilson(alike, n)]
+def _row(label: str, judged: np.ndarray, alike: int, unread: int) -> list:
+    n = int(judged.sum())
+    return [label, n, *map(int, judged), int(unread), alike / n if n else math.nan, *wilson(alike, n)]

@@ -19,12 +19,12 @@ POOL = "whole pool"
 
 
 def make(*, leaked_pairs: Path, leakable_benchmarks: Sequence[Path], trained_on: Sequence[str]) -> pd.DataFrame:
-    """The table.
+    """The table of leaked.parquet, for each benchmark that the pool doesn't know.
 
     Args:
         leaked_pairs: leaked.parquet.
         leakable_benchmarks: the benchmarks that the pool doesn't know.
-        trained_on: names of what models of the study were trained on.
+        trained_on: names of the datasets and corpora that the study's models were trained on.
     """
     sizes = {path.stem: len(read_table(path, "questions", ["question_id"])) for path in leakable_benchmarks}
     return leaked_table(read_table(leaked_pairs, "leaked"), sizes, trained_on)
@@ -49,7 +49,7 @@ def leaked_table(leaks: pd.DataFrame, sizes: Mapping[str, int], names: Sequence[
     Args:
         leaks: rows of the leaked contract.
         sizes: questions of each benchmark.
-        names: of what models were trained on.
+        names: names of the datasets and corpora that the study's models were trained on.
 
     Returns:
         The table's columns: ``leaked`` of the benchmark's ``questions`` are asked by a question of the ``dataset``, or

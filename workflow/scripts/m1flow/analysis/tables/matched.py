@@ -110,7 +110,11 @@ def matched(model: str, policies: Sequence[Policy], outcomes: dict[str, Outcomes
         row = {"model": model, "benchmark": where, "thinking_tokens": total, "family": family, "choice": choice}
         row |= {"samples": samples[number]} | means.row(number)
         if references[number] is not weights[number]:
-            row |= dict(zip(TABLE.names[-3:], differences.row(number).values(), strict=True))
+            row |= {
+                "difference": differences.value[number],
+                "diff_low": differences.low[number],
+                "diff_high": differences.high[number],
+            }
         rows.append(row)
     return rows
 

@@ -29,6 +29,9 @@ from m1flow.text.letters import LETTERS
 
 log = logging.getLogger(__name__)
 
+OVER_ORDERS = ("always_right", "sometimes_right", "never_right", "same_choice")
+"""Measures of what questions do over all orders of their options."""
+
 
 def make(*, sweeps: Sequence[Path], benchmarks: Sequence[Path]) -> pd.DataFrame:
     """The table of scored sweeps, and of the benchmarks that they answer."""
@@ -129,14 +132,14 @@ def read_permuted(path: Path, benchmarks: Mapping[str, Path]) -> Permuted | None
     chosen, correct = np.full(shape, UNREAD, np.int16), np.zeros(shape, bool)
     chosen[question, permutation, sample] = rows["parsed_index"].fillna(UNREAD)
     correct[question, permutation, sample] = rows["correct"]
-    asked = read_table(benchmarks[path.stem], "questions", ["question_id", "options", "answer_index"]).set_index(
+    questions = read_table(benchmarks[path.stem], "questions", ["question_id", "options", "answer_index"]).set_index(
         "question_id"
     )
-    asked = asked.loc[ids[whole]]
-    shown = _shown_at(asked, permutations.tolist())
+    questions = questions.loc[ids[whole]]
+    shown = _shown_at(questions, permutations.tolist())
     chosen, correct = chosen[whole], correct[whole]
     at = np.take_along_axis(shown, np.maximum(chosen, 0), axis=2)
-    right_at = np.take_along_axis(shown, asked["answer_index"].to_numpy()[:, None, None], axis=2)[:, :, 0]
+    right_at = np.take_along_axis(shown, questions["answer_index"].to_numpy()[:, None, None], axis=2)[:, :, 0]
     return Permuted(
         budget=int(budget),
         permutations=permutations.tolist(),
@@ -148,10 +151,10 @@ def read_permuted(path: Path, benchmarks: Mapping[str, Path]) -> Permuted | None
     )
 
 
-def _shown_at(asked: pd.DataFrame, permutations: Sequence[int]) -> np.ndarray:
+def _shown_at(questions: pd.DataFrame, permutations: Sequence[int]) -> np.ndarray:
     """(question, permutation, option): the position that shows the option."""
-    counts = asked["options"].map(len)
-    shown = np.zeros((len(asked), len(permutations), counts.max()), np.int16)
+    counts = questions["options"].map(len)
+    shown = np.zeros((len(questions), len(permutations), counts.max()), np.int16)
     for place, (question_id, n) in enumerate(counts.items()):
         for number, permutation in enumerate(permutations):
             shown[place, number, option_order(question_id, permutation, n)] = np.arange(n)
@@ -162,7 +165,7 @@ def _on_questions(model: str, own: Mapping[str, Permuted]) -> list[dict]:
     """Accuracy by permutation, and what questions do over all of them."""
     permutations = sorted(set.intersection(*(set(one.permutations) for one in own.values())))
     items = [("accuracy", str(permutation)) for permutation in permutations]
-    items += [(name, "") for name in ("always_right", "sometimes_right", "never_right", "same_choice")]
+    items += [(name, "") for name in OVER_ORDERS]
     values = {}
     for benchmark, one in own.items():
         places = [one.permutations.index(permutation) for permutation in permutations]

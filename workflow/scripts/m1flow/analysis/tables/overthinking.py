@@ -1,8 +1,8 @@
 """Whether accuracy falls at the end of the curve: the largest budget against every smaller one, as a test.
 
-Each test is one-sided, that the smaller budget is the better one, by the sign flips of `paired`. Holm's correction is
-made over the smaller budgets of a model on a benchmark, so the one that does best may be looked at. The interval of its
-difference holds for all smaller budgets at once, for the same reason.
+Each test is one-sided, that the smaller budget is the better one, by the sign flips of `paired_tests`. Holm's
+correction is made over the smaller budgets of a model on a benchmark, so the one that does best may be looked at. The
+interval of its difference holds for all smaller budgets at once, for the same reason.
 """
 
 from __future__ import annotations

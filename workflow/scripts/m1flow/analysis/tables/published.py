@@ -29,12 +29,9 @@ from m1flow.analysis.table import Table
 from m1flow.errors import M1FlowError
 from m1flow.files.column_kinds import Kind
 from m1flow.study.published_names import FILE_COLUMNS, published_rows
-from m1flow.study.shipped import PROJECT
 
 FIXED, BEST, NO_BUDGET = "fixed budget", "best of seven budgets", "no budget"
 SELECTIONS = (FIXED, BEST, NO_BUDGET)
-PAPER = PROJECT / "config" / "published" / "m1.csv"
-"""The m1 paper's numbers."""
 
 
 def make(
@@ -133,7 +130,7 @@ def set_beside(
         choices: the table budget_choice, for the oracle budget.
 
     Returns:
-        The table's columns, sorted by model, benchmark and budget; budget is this study's.
+        The table's columns, sorted by model, benchmark, budget and published name; budget is this study's.
     """
     models = pd.DataFrame(published_as.items(), columns=["model", "published_as"])
     theirs = models.merge(published.rename(columns={"accuracy": "published", "n": "published_n"}), on="published_as")
@@ -146,7 +143,8 @@ def set_beside(
         _at_another(theirs, NO_BUDGET, largest),
     ]
     table = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
-    return _with_difference(table)[TABLE.names].sort_values(TABLE.names[:4], ignore_index=True)
+    order = ["model", "benchmark", "budget", "published_as"]
+    return _with_difference(table)[TABLE.names].sort_values(order, ignore_index=True)
 
 
 def _at_another(theirs: pd.DataFrame, selection: str, ours: pd.DataFrame) -> pd.DataFrame:

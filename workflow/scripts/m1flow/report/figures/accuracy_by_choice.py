@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import altair as alt
 import pandas as pd
 
+from m1flow.analysis.tables.budget_choice import CHOSEN, LARGEST, ORACLE
 from m1flow.report.charts import (
     Figure,
     accuracy_tips,
@@ -22,9 +23,9 @@ from m1flow.report.study_tables import overall
 from m1flow.study.roster import Model
 
 WAYS = {
-    "largest": "fixed: the largest",
-    "chosen": "chosen on other questions",
-    "oracle": "oracle: picked on these",
+    LARGEST: "fixed: the largest",
+    CHOSEN: "chosen on other questions",
+    ORACLE: "oracle: picked on these",
 }
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import altair as alt
 import pandas as pd
 
+from m1flow.analysis.tables.flips import EXTENSIONS
 from m1flow.report.charts import (
     Figure,
     by_benchmark,
@@ -17,8 +18,8 @@ from m1flow.report.charts import (
     of_shown,
     shown_models,
 )
+from m1flow.report.cue_wording import by_cue
 from m1flow.study.roster import Model
-from m1flow.sweep.plan import by_cue
 
 
 def draw(table: pd.DataFrame, flips: pd.DataFrame, models: Sequence[Model], cue: str) -> Figure:
@@ -32,7 +33,7 @@ def draw(table: pd.DataFrame, flips: pd.DataFrame, models: Sequence[Model], cue:
     """
     largest = int(table["budget"].max()) if len(table) else 0
     key, moved = ["model", "benchmark", "budget", "extensions"], ["right_to_wrong", "wrong_to_right"]
-    forced = flips[flips["along"] == "extensions"].rename(columns={"after": "extensions"})
+    forced = flips[flips["along"] == EXTENSIONS].rename(columns={"after": "extensions"})
     table = table.merge(forced[key + moved].astype({"budget": "int64", "extensions": "int64"}), on=key, how="left")
     rows = table[(table["budget"] == largest) & table["model"].isin([m.name for m in models if m.thinks])]
     counts = sorted(rows["extensions"].unique().tolist())

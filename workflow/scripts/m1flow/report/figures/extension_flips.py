@@ -7,15 +7,16 @@ from collections.abc import Sequence
 import altair as alt
 import pandas as pd
 
+from m1flow.analysis.tables.flips import EXTENSIONS
 from m1flow.report.charts import INK, Figure, by_benchmark, model_colour, of_shown, shown_models
+from m1flow.report.cue_wording import by_cue
 from m1flow.study.roster import Model
-from m1flow.sweep.plan import by_cue
 
 
 def draw(flips: pd.DataFrame, models: Sequence[Model], cue: str) -> Figure:
     """Answers lost and won by forced extensions under the largest total budget, against none; from the table flips."""
     thinking = [m.name for m in models if m.thinks]
-    rows = flips[(flips["along"] == "extensions") & flips["model"].isin(thinking)]
+    rows = flips[(flips["along"] == EXTENSIONS) & flips["model"].isin(thinking)]
     rows = rows[rows["budget"] == rows["budget"].max()].rename(columns={"after": "extensions"})
     long = rows.melt(["model", "benchmark", "extensions", "n"], ["wrong_to_right", "right_to_wrong"], "move", "answers")
     won = long["move"] == "wrong_to_right"

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import altair as alt
 import pandas as pd
 
+from m1flow.analysis.tables.option_order import OVER_ORDERS
 from m1flow.files.column_kinds import Kind
 from m1flow.report.charts import INK, Figure, by_benchmark, model_colour, of_shown, rounded, shown_models
 from m1flow.study.roster import Model
 
-OVER_ORDERS = ("always_right", "sometimes_right", "never_right", "same_choice")
 POSITION = ("chosen_at", "right_at", "position_bias", "accuracy_if_right_at")
 
 

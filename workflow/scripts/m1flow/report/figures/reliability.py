@@ -8,25 +8,15 @@ import altair as alt
 import pandas as pd
 
 from m1flow.analysis.tables.calibration_curves import RELIABILITY
-from m1flow.report.charts import (
-    INK,
-    Figure,
-    by_benchmark,
-    columns_of,
-    model_colour,
-    of_shown,
-    rounded,
-    share_y,
-    shown_models,
-)
-from m1flow.report.shown_confidence import curves_of, from_0_to_1, one_confidence
+from m1flow.report.charts import INK, Figure, by_benchmark, columns_of, model_colour, of_shown, share_y, shown_models
+from m1flow.report.shown_confidence import curve_of, from_0_to_1, one_confidence
 from m1flow.study.roster import Model
 
 
 def draw(curves: pd.DataFrame, scores: pd.DataFrame, models: Sequence[Model]) -> Figure:
     """Accuracy against confidence; a panel per benchmark."""
     scores = one_confidence(scores)
-    rows = rounded(curves_of(curves[curves["curve"] == RELIABILITY], scores))
+    rows = curve_of(curves, RELIABILITY, scores)
 
     def panel(part: pd.DataFrame) -> alt.TopLevelMixin:
         x = from_0_to_1("confidence")

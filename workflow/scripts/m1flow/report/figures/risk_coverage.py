@@ -8,24 +8,15 @@ import altair as alt
 import pandas as pd
 
 from m1flow.analysis.tables.calibration_curves import RISK_COVERAGE
-from m1flow.report.charts import (
-    Figure,
-    by_benchmark,
-    columns_of,
-    model_colour,
-    of_shown,
-    rounded,
-    share_y,
-    shown_models,
-)
-from m1flow.report.shown_confidence import curves_of, from_0_to_1, one_confidence
+from m1flow.report.charts import Figure, by_benchmark, columns_of, model_colour, of_shown, share_y, shown_models
+from m1flow.report.shown_confidence import curve_of, from_0_to_1, one_confidence
 from m1flow.study.roster import Model
 
 
 def draw(curves: pd.DataFrame, scores: pd.DataFrame, models: Sequence[Model]) -> Figure:
     """Errors against the share of questions answered; a panel per benchmark."""
     scores = one_confidence(scores)
-    rows = rounded(curves_of(curves[curves["curve"] == RISK_COVERAGE], scores))
+    rows = curve_of(curves, RISK_COVERAGE, scores)
 
     def panel(part: pd.DataFrame) -> alt.TopLevelMixin:
         x = from_0_to_1("questions answered")
@@ -35,9 +26,7 @@ def draw(curves: pd.DataFrame, scores: pd.DataFrame, models: Sequence[Model]) ->
             *(alt.Tooltip(f"{c}:Q", format=".1%", title=t) for c, t in (("x", "answered"), ("y", "wrong"))),
         ]
         line = base.mark_line(strokeWidth=2).encode(x=x, y=share_y("y"), color=model_colour(models))
-        hits = base.mark_point(size=140, opacity=0).encode(
-            x=x, y=share_y("y"), detail="model:N", tooltip=["model:N", *tips]
-        )
+        hits = base.mark_point(size=140, opacity=0).encode(x=x, y=share_y("y"), detail="model:N", tooltip=tips)
         return alt.layer(line, hits).add_params(shown_models(models))
 
     columns = "model benchmark budget confidence n aurc aurc_low aurc_high aurc_best aurc_random".split()

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from m1flow.analysis.tables.published import PAPER
 from m1flow.report.figures import published_differences
 from m1flow.report.page_sections import Section, SectionDeclaration, ShownTable
 from m1flow.study.roster import Model
+from m1flow.study.shipped import PROJECT
 
+PAPER = PROJECT / "config" / "published" / "m1.csv"
+"""The m1 paper's numbers."""
 ON_THE_PAPER = (
     "Comparable: numbers at the same fixed budget, on benchmarks with as many questions (column n of the figure's "
     "numbers). Not comparable with anything here but the oracle budget: the paper's main table, whose m1 rows are the "
@@ -19,7 +21,7 @@ ON_THE_PAPER = (
     "holds rows that its models were trained on; its decoding, scorer and prompts may differ from this study's in what "
     "the configuration says."
 )
-"""What to know of the numbers in `published.PAPER`."""
+"""What to know of the numbers in `PAPER`."""
 ON_PUBLISHED = (
     "A number at a fixed budget stands beside the same budget here, the best of several budgets beside the oracle "
     "budget, and one without a budget beside the model's only or largest one. Whether the questions, the decoding, the "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -44,3 +45,7 @@ class ModelSettings(Section):
     sweep: Annotated[dict[str, Any], LaidOver(StudySweep)] | None = Field(
         None, description="its own settings, laid over the study's sweep key by key; null takes one away"
     )
+
+    def prompts(self, of_study: Mapping[str, str]) -> dict[str, str]:
+        """The study's prompts, with the model's own in place of ``evaluate``."""
+        return {**of_study} if self.prompt is None else {**of_study, "evaluate": self.prompt}

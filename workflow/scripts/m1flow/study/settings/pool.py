@@ -9,11 +9,14 @@ from pydantic import Field
 from m1flow.study.settings.section import Section
 from m1flow.study.settings.values import AS_WRITTEN, Amount, Distinct
 
+EXACT = 100
+"""The similarity of texts that are equal."""
+
 
 class PoolSettings(Section):
     """The section ``pool``."""
 
-    similarity: Annotated[float, Field(ge=50, le=100), AS_WRITTEN] = Field(
+    similarity: Annotated[float, Field(ge=50, le=EXACT), AS_WRITTEN] = Field(
         95,
         description="questions at least this alike (rapidfuzz ratio) are the same; 100 means the same normalised text",
     )

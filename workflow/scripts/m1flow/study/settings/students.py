@@ -2,46 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from pydantic import Field
 
-from pydantic import BeforeValidator, Field
-
-from m1flow.study.seams.methods import METHODS
 from m1flow.study.settings.resources import TrainingResources
-from m1flow.study.settings.section import Section
-from m1flow.study.settings.training import LoraSettings, TrainingSettings
-from m1flow.study.settings.values import Amount, HubId, rule
-
-AdaptersName = Literal["lora"]
-
-_FORMER = {
-    "full": "'full' is not a method; remove this key: all weights are trained unless adapters says otherwise",
-    "lora": "'lora' is not a method; remove this key, and write adapters: lora",
-}
-"""Values of ``method`` in files from before adapters had a key of their own, with the cure."""
+from m1flow.study.settings.student_training import StudentTraining
+from m1flow.study.settings.values import HubId
 
 
-def _check_former(value: Any) -> Any:
-    if isinstance(value, str) and value in _FORMER:
-        raise rule(_FORMER[value])
-    return value
-
-
-class StudentSettings(Section):
+class StudentSettings(StudentTraining):
     """An entry of ``students``."""
 
-    base: str = Field(description="a name in bases")
-    dataset: str = Field(description="a name in datasets")
-    seed: Amount | None = Field(None, description="of its training; the study's seed by default")
-    method: Annotated[str, METHODS, BeforeValidator(_check_former)] = Field(
-        "sft", description="how it is trained: supervised fine-tuning"
-    )
-    adapters: AdaptersName | None = Field(
-        None, description="train low-rank adapters, which are merged in the end; all weights by default"
-    )
-    format: str = Field("m1", description="the reasoning format, the dataset's")
-    training: TrainingSettings = Field(description="how it is trained")
-    lora: LoraSettings = Field(default_factory=LoraSettings, description="with adapters: lora")
     resources: TrainingResources = Field(
         default_factory=TrainingResources,
         description="what a student's job asks for and how it computes; none of it changes what is learnt",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from m1flow.errors import M1FlowError
-from m1flow.models import packages
+from m1flow.training import packages
 
 
 def test_what_is_there_is_let_through_and_what_is_not_is_named(monkeypatch):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from m1flow.errors import M1FlowError
 from m1flow.models.folder import check_model_folder
 from m1flow.models.tokenizers import load_tokenizer
+from m1flow.text.shown import one_line
 
 if TYPE_CHECKING:
     import torch
@@ -54,9 +55,8 @@ def load_weights(folder: Path | str, precision: str = "float32", quantize: str =
             **options,
         )
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        reason = " ".join(str(error).split())[:160]
         raise M1FlowError(
-            f"{folder}: not a readable model folder ({reason}); make or download the model again"
+            f"{folder}: not a readable model folder ({one_line(error)}); make or download the model again"
         ) from None
 
 
@@ -64,7 +64,7 @@ def _four_bits(arithmetic: torch.dtype) -> BitsAndBytesConfig:
     import torch
     from transformers import BitsAndBytesConfig
 
-    from m1flow.models.packages import require
+    from m1flow.training.packages import require
 
     require("4bit", "lora: quantize")
     if not torch.cuda.is_available():

@@ -8,8 +8,15 @@ import shutil
 import pytest
 import torch
 
+from helpers.engine_models import build_model
 from m1flow.errors import M1FlowError
-from m1flow.models.weights import load_padded_tokenizer, load_weights
+from m1flow.training.weights import load_padded_tokenizer, load_weights
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A whole model folder."""
+    return build_model(tmp_path_factory.mktemp("models") / "model")
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
