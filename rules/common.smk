@@ -98,7 +98,7 @@ def keys_at(wildcards, place):
 
 
 def settings_at(wildcards, *place):
-    """What the study holds at a place."""
+    """The study's settings at a place."""
     settings = STUDY
     for key in keys_at(wildcards, place):
         settings = settings[key] if isinstance(settings, dict) else getattr(settings, key)
@@ -106,12 +106,12 @@ def settings_at(wildcards, *place):
 
 
 def value(*place):
-    """What the study holds at a place: a path, a name or a number."""
+    """The setting at a place: a path, a name or a number."""
     return lambda wildcards: settings_at(wildcards, *place)
 
 
 def setting(*place, only=None, without=()):
-    """The same as a flag's value: all of its keys, only some, or all without some."""
+    """The settings at a place as a flag's value: all keys, only some, or all without some."""
 
     def flag(wildcards):
         settings = plain(settings_at(wildcards, *place))
@@ -122,7 +122,7 @@ def setting(*place, only=None, without=()):
 
 
 def path_with(pattern, *place):
-    """A path with settings in it: its braces hold keys of what the study holds at a place."""
+    """A path with settings in it: its braces hold keys of the settings at a place."""
     return lambda wildcards: pattern.format(**settings_at(wildcards, *place).dump())
 
 

@@ -80,12 +80,12 @@ def model_params(*place, purpose, journal):
 
 
 def endpoint_of(entry):
-    """The name of the endpoint that an entry asks; None for models in this process, among them all that are swept."""
+    """The name of an entry's endpoint; None for models in this process, such as all that are swept."""
     return getattr(entry, "endpoint", None)
 
 
 def key_export(entry):
-    """The beginning of a command that gets the key of an entry's endpoint; nothing where there is none."""
+    """The beginning of a command that exports the key of an entry's endpoint; empty where there is none."""
     variable = STUDY.endpoints[endpoint_of(entry)].key_variable if endpoint_of(entry) else None
     return f"export {variable}; " if variable else ""
 
@@ -109,12 +109,12 @@ def code_to_ask(script, *place):
 
 
 def journal_of(entry, name):
-    """Where an entry's answers are kept: with its endpoint's, whose bills are one, else in a journal of its own."""
+    """The journal of an entry's answers: its endpoint's, whose bills are added up, else one of its own."""
     return f"{RESULTS}/journals/" + (f"endpoints/{endpoint_of(entry)}.jsonl" if endpoint_of(entry) else f"{name}.jsonl")
 
 
 def serving_flags(entry):
-    """How an entry's model is run or reached, as flags: engine settings, and the endpoint's."""
+    """Flags for running or reaching an entry's model: engine settings, and the endpoint's."""
     endpoint = endpoint_of(entry)
     reached = (
         f" --endpoint {quote(as_flag({'name': endpoint, **STUDY.endpoints[endpoint].dump()}))}" if endpoint else ""
@@ -123,7 +123,7 @@ def serving_flags(entry):
 
 
 def identity_of(entry):
-    """What of an entry's serving decides its answers, and so is a reason to ask again."""
+    """The settings of an entry's serving that decide its answers: a change is a reason to ask again."""
     identity = {"dtype": STUDY.engine.dtype}
     if endpoint_of(entry):
         endpoint = STUDY.endpoints[endpoint_of(entry)].dump()
@@ -132,7 +132,7 @@ def identity_of(entry):
 
 
 def missing_key(jobs):
-    """What is wrong where one of these jobs asks an endpoint and the key isn't there; found before hours of other work."""
+    """The error if one of these jobs asks an endpoint whose key is missing, found before hours of other work; else None."""
     for endpoint in filter(None, (job.params.get("endpoint") for job in jobs)):
         variable = STUDY.endpoints[endpoint].key_variable
         if variable and not os.environ.get(variable):
@@ -146,12 +146,12 @@ def gpus_for(entry):
 
 
 def gres_for(entry):
-    """The same as SLURM is asked for them."""
+    """The GPUs of `gpus_for` as SLURM takes them."""
     return f"gpu:{gpus_for(entry)}" if gpus_for(entry) else ""
 
 
 def memory_for(entry):
-    """MB of memory, not a GPU's, to run an entry's model."""
+    """MB of memory, apart from a GPU's, to run an entry's model."""
     return 4000 + 32000 * gpus_for(entry)
 
 

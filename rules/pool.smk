@@ -4,7 +4,7 @@
 AGAINST = [benchmark for benchmark in STUDY.benchmarks if benchmark in STUDY.pool.against]
 # The others: their questions may be in the pool, and are looked for there (leaks.smk).
 LEAKABLE = [benchmark for benchmark in STUDY.benchmarks if benchmark not in AGAINST and STUDY.sources]
-# How copies are told; which benchmarks are meant, inputs say.
+# Settings for finding copies. The benchmarks are among the inputs.
 POOL_SPEC = {key: value for key, value in STUDY.pool.dump().items() if key != "against"}
 
 

@@ -37,14 +37,14 @@ def student_dataset(wildcards):
 
 
 def student_resource(key):
-    """What a student's job asks for, for `resources:`, which unlike `params:` make nothing run again; a flag as 0 or 1."""
+    """A resource of a student's job, for `resources:`, which unlike `params:` make nothing run again; a flag as 0 or 1."""
     return lambda wildcards: int(settings_at(wildcards, "students", "{student}", "resources", key))
 
 
 def student_memory(wildcards, attempt):
     """The memory that a student's job asks for; on the CPU, where little was enough to try, more with each attempt.
 
-    A job on GPUs that comes back has mostly met its time limit, and a node has no twice as much.
+    A job on GPUs that comes back has mostly met its time limit, and no node has twice as much.
     """
     resources = STUDY.students[wildcards.student].resources
     return resources.mem_mb if resources.gpus else attempt * resources.mem_mb

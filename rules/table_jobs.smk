@@ -51,5 +51,5 @@ def files_of_tables_needed(wildcards):
 
 
 def where_needed(need, given, otherwise=()):
-    """What the job of a table gets if the table is made from ``need``, and what the others get."""
+    """An input or parameter: ``given`` for a table that is made from ``need``, ``otherwise`` for the others."""
     return lambda wildcards: given if need in needs(wildcards.table) else otherwise

@@ -44,7 +44,7 @@ def main() -> None:
     formatter = Formatter(load_tokenizer(flags.model), name, flags.formats[name])
     plan = SweepPlan.from_settings(flags.sweep)
     benchmarks = {Path(path).stem: read_table(path, "questions") for path in flags.questions}
-    items = deal(asked(benchmarks, flags.spec.prompts(flags.prompts), plan), *parse_shard(flags.shard))
+    items = deal(sweep_items(benchmarks, flags.spec.prompts(flags.prompts), plan), *parse_shard(flags.shard))
     log.info("shard %s: %d turns of %s, format %s", flags.shard, len(items), ", ".join(benchmarks), name)
     identity = model_id(flags.model, flags.engine.dtype)
 
@@ -64,15 +64,15 @@ def main() -> None:
         )
         engine.close()
     counts = write_benchmarks(flags, rows, benchmarks, plan, formatter)
-    told = engine.generated.decoded_tokens, counts["decoded"], counts["separate"]
-    log.info("%d tokens decoded now; %d in all, against %d in separate runs", *told)
+    tokens = engine.generated.decoded_tokens, counts["decoded"], counts["separate"]
+    log.info("%d tokens decoded now; %d in all, against %d in separate runs", *tokens)
     # What came from the journal took no time now, so seconds go with the tokens that were generated in them.
     devices = max(1, flags.engine.gpus)
     timed = {"generated": engine.generated.decoded_tokens, "seconds": round(devices * engine.seconds, 3)}
     write_json(flags.counts, dict(counts) | timed)
 
 
-def asked(benchmarks: dict[str, pd.DataFrame], prompts: dict[str, str], plan: SweepPlan) -> list[Item]:
+def sweep_items(benchmarks: dict[str, pd.DataFrame], prompts: dict[str, str], plan: SweepPlan) -> list[Item]:
     """Every question in every order of its options, as it is asked."""
     items = []
     for benchmark, questions in benchmarks.items():

@@ -147,7 +147,7 @@ def test_a_marker_of_plain_text_is_shown_once(formatter):
     shown = Shown()
     answered = ask("which?", OPTIONS, manner.with_budget(99), o1, ScriptedEngine(o1, lambda *_: next(said)), shown)
     assert shown.text == "## Thinking\nso it is 3\n\n## Final Response\n\n\\boxed{3}"
-    assert answered.said() == "option A: 3" and answered.row["natural_end"]
+    assert answered.stated() == "option A: 3" and answered.row["natural_end"]
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def test_what_the_answer_says_is_read_strictly(formatter, options, text, said):
         7, 2
     )
     answered = ask("which?", options, direct, direct.formatter(formatter._tokenizer), engine, Shown())
-    assert answered.said() == said and answered.line().startswith("[no thinking (the format answers directly); ")
+    assert answered.stated() == said and answered.line().startswith("[no thinking (the format answers directly); ")
 
 
 @pytest.mark.parametrize(("question", "options"), [("", ()), (" \x00 ", ()), ("q", ["a", ""]), ("q", ["a"] * 11)])

@@ -1,4 +1,4 @@
-"""What every command-line script shares: how it starts, how it logs, how it fails."""
+"""The common frame of every command-line script: how it starts, logs and fails."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def run(main: Callable[[], None]) -> None:
     logging.basicConfig(level=logging.INFO, handlers=[handler])
     for noisy in ("httpx", "httpcore", "filelock", "urllib3"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
-    # The log's first block: of a disk that fills up later, the last line still finds room there.
+    # The log's first block: if the disk fills up later, it still has room for the last line.
     logging.getLogger(__name__).info("started")
     try:
         main()
@@ -79,7 +79,7 @@ def settings_argument(section: type[S]) -> Callable[[str], S]:
 
 
 def named_settings_argument(section: type[S]) -> Callable[[str], dict[str, S]]:
-    """The same of a flag whose value is a mapping of names to such settings."""
+    """An argparse type: a flag whose value is a mapping of names to such settings, as JSON."""
     parse = settings_argument(section)
 
     def parse_all(text: str) -> dict[str, S]:

@@ -25,7 +25,7 @@ COLUMNS = {
     "truncated_rate": Kind.SHARE,
     "unparsed_rate": Kind.SHARE,
 }
-"""Of a table with a row for each cell."""
+"""The columns of a table with a row for each cell."""
 CELL = ["model", "benchmark", "budget", "extensions"]
 COUNTED = (
     "question_id sample budget extensions thinking_tokens natural_end answer_tokens parsed_index outcome correct"

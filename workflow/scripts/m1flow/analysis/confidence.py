@@ -1,4 +1,4 @@
-"""How sure a model is of its answers, cell by cell.
+"""Confidence of a model in its answers, cell by cell.
 
 Confidence in the answer that was read, from one of
     options: the softmax of the log-probabilities of the question's options, where the engine gave them. It says
@@ -71,11 +71,11 @@ def cells_with_confidence(path: Path) -> Iterator[tuple[int, bool, str, Confiden
     }
     budgets, correct = rows["budget"].to_numpy(), rows["correct"].to_numpy(bool)
     for budget in np.unique(budgets):
-        mine = budgets == budget
+        at_budget = budgets == budget
         for kind, sure in kinds.items():
-            if not np.isnan(sure[mine]).all():
-                cell = ConfidentAnswers(question[mine], len(ids), sure[mine], correct[mine], path.stem)
-                shared = float(np.nanmean(mass[mine])) if kind == OPTIONS else None
+            if not np.isnan(sure[at_budget]).all():
+                cell = ConfidentAnswers(question[at_budget], len(ids), sure[at_budget], correct[at_budget], path.stem)
+                shared = float(np.nanmean(mass[at_budget])) if kind == OPTIONS else None
                 yield int(budget), budget == budgets.max(), kind, cell, shared
 
 

@@ -120,11 +120,11 @@ def means_with_intervals(
             return 1 - CONFIDENCE
         return _error_of_each(np.mean([draws[name] for name in names], axis=0))
 
-    made = {name: _means(array, change, error([name])) for name, array in values.items()}
+    means = {name: _means(array, change, error([name])) for name, array in values.items()}
     if len(values) > 1:
         shared = error(list(values))
-        made[MACRO] = _averaged([_means(array, change, shared) for array in values.values()])
-    return made
+        means[MACRO] = _averaged([_means(array, change, shared) for array in values.values()])
+    return means
 
 
 def _means(values: np.ndarray, change: bool, error: float) -> Means:

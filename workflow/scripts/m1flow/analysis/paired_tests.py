@@ -48,10 +48,10 @@ def p_value(changes: Sequence[np.ndarray], units: int = 1, side: str = BOTH) -> 
         return _tail(sums, chance, int(steps[0].sum()), side)
     weights = [1 / (len(steps) * units * len(step)) for step in steps]
     observed = sum(weight * step.sum() for weight, step in zip(weights, steps, strict=True))
-    reach = sum(weight * np.abs(step).sum() for weight, step in zip(weights, steps, strict=True))
+    largest = sum(weight * np.abs(step).sum() for weight, step in zip(weights, steps, strict=True))
     spread = np.sqrt(sum(weight**2 * np.square(step).sum() for weight, step in zip(weights, steps, strict=True)))
-    points = 2 ** int(np.ceil(np.log2(_FINENESS * len(steps) * reach / spread)))
-    width = reach / (points // 2 - len(steps))
+    points = 2 ** int(np.ceil(np.log2(_FINENESS * len(steps) * largest / spread)))
+    width = largest / (points // 2 - len(steps))
     spectrum = np.ones(points // 2 + 1, complex)
     for weight, step in zip(weights, steps, strict=True):
         chance = _flipped(step)

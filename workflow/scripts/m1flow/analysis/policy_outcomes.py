@@ -51,7 +51,7 @@ class Policy:
 
 @dataclass(frozen=True)
 class Outcomes:
-    """What policies give on one benchmark: arrays (question, policy).
+    """The results of policies on one benchmark: arrays (question, policy).
 
     Attributes:
         right: the chance of a right answer, over the draw of samples.
@@ -67,14 +67,14 @@ class Outcomes:
 def policies_of(one: Grid) -> list[Policy]:
     """Every policy that a grid allows, by family, samples and budget; none by probability where it isn't known."""
     budgets = [one.cells[place][0] for place in one.budgets]
-    made = [Policy("sequential", SINGLE, 1, budget) for budget in budgets]
-    made += [Policy("forced", SINGLE, 1, *one.cells[place]) for place in one.extended if one.cells[place][1]]
+    allowed = [Policy("sequential", SINGLE, 1, budget) for budget in budgets]
+    allowed += [Policy("forced", SINGLE, 1, *one.cells[place]) for place in one.extended if one.cells[place][1]]
     known = not np.isnan(one.logprob).all()
     for choice in (VOTE, LIKELIEST) if known else (VOTE,):
         for k in sample_counts(one.samples):
-            made += [Policy("hybrid", choice, k, budget) for budget in budgets[:-1]]
-            made.append(Policy("parallel", choice, k, budgets[-1]))
-    return made
+            allowed += [Policy("hybrid", choice, k, budget) for budget in budgets[:-1]]
+            allowed.append(Policy("parallel", choice, k, budgets[-1]))
+    return allowed
 
 
 def sample_counts(samples: int) -> list[int]:
@@ -84,7 +84,7 @@ def sample_counts(samples: int) -> list[int]:
 
 
 def evaluate(one: Grid, policies: Sequence[Policy]) -> Outcomes:
-    """What policies give on one benchmark."""
+    """The results of policies on one benchmark."""
     places = [one.cells.index((policy.budget, policy.extensions)) for policy in policies]
     samples = np.array([policy.samples for policy in policies])
     thinking, answering = one.thinking_tokens.mean(axis=1), one.answer_tokens.mean(axis=1)

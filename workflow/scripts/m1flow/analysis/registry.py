@@ -24,7 +24,7 @@ MAKE = "make"
 
 @cache
 def needs(name: str) -> tuple[str, ...]:
-    """What a table is made from: the names of the parameters of its `make`.
+    """The inputs of a table: the names of the parameters of its `make`.
 
     Raises:
         M1FlowError: there is no such table, or its module has no such function.

@@ -37,12 +37,12 @@ class Table:
 
     @property
     def required(self) -> list[str]:
-        """What must be given to make the table."""
+        """The names of the inputs that must be given to make the table."""
         parameters = inspect.signature(self.make).parameters.values()
         return [parameter.name for parameter in parameters if parameter.default is parameter.empty]
 
     def without_rows(self) -> pd.DataFrame:
-        """The table of a study that has nothing for it."""
+        """The table without rows, for a study without its inputs."""
         import pandas as pd
 
         return pd.DataFrame({name: pd.Series(dtype=_TYPES.get(kind, "float64")) for name, kind in self.columns.items()})

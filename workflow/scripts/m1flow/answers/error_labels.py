@@ -1,4 +1,4 @@
-r"""Labels of errors: what a judge's answer says, read strictly.
+r"""Error labels, read strictly from a judge's answer.
 
 A judge's answer gives a label by ``\boxed{...}`` alone: every box that isn't empty must hold the same label, case and a
 final full stop aside. A label in a sentence, two labels, a box that is never closed give none.
@@ -13,8 +13,8 @@ from m1flow.text.boxes import bare, find_boxes
 def parse_label(answer: str) -> str | None:
     """The label that a judge's answer plainly gives, by the rule above; else None."""
     boxes, unclosed = find_boxes(answer)
-    said = {folded_label(bare(content)) for content, _, _ in boxes} - {""}
-    if unclosed or len(said) != 1:
+    labels = {folded_label(bare(content)) for content, _, _ in boxes} - {""}
+    if unclosed or len(labels) != 1:
         return None
-    (label,) = said
+    (label,) = labels
     return label if label in LABELS else None

@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 class FinishedTurn(Protocol):
-    """What a model said in one turn, as `chat.turns.ModelTurn` has it."""
+    """One turn of a model, such as a `chat.turns.ModelTurn`."""
 
     @property
     def answer(self) -> str:
@@ -19,11 +19,11 @@ class FinishedTurn(Protocol):
 
     @property
     def finished(self) -> bool:
-        """Thinking and answer both came to their end."""
+        """Whether thinking and answer are both complete."""
 
     @property
     def refused(self) -> bool:
-        """Whoever serves the model refused to answer."""
+        """Whether the model's server refused to answer."""
 
 
 def why_unread(turn: FinishedTurn) -> str | None:
@@ -39,15 +39,15 @@ def why_unread(turn: FinishedTurn) -> str | None:
 
 
 def read_turn(turn: FinishedTurn, read: Callable[[str], T | None], success: str = PARSED) -> tuple[T | None, str]:
-    """What a turn's answer says, and the outcome.
+    """The reading of a turn's answer, and the outcome.
 
     Args:
-        turn: what was said.
-        read: takes an answer that came to its end; gives None where it says nothing plainly.
+        turn: the model's turn.
+        read: reads a complete answer; returns None if it says nothing plainly.
         success: the outcome of an answer that could be read.
 
     Returns:
-        What was read and ``success``; or None and refused, truncated, empty or unparsed.
+        The reading and ``success``; or None and refused, truncated, empty or unparsed.
     """
     outcome = why_unread(turn)
     if outcome is not None:

@@ -1,4 +1,4 @@
-"""A reading: the option that an answer states, or none; and when that option counts as right."""
+"""Readings: the option that an answer states, if any, and whether it is right."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from m1flow.text.boxes import squeezed
 
 @dataclass(frozen=True)
 class Parsed:
-    """What a text answers: an option (its first index where two say the same), or None and why."""
+    """The reading of a text: an option (the first index if two say the same), or None and the reason."""
 
     index: int | None
     outcome: str
@@ -22,5 +22,5 @@ def same_text(one: str, other: str) -> bool:
 
 
 def is_right(index: int | None, options: Sequence[str], answer_index: int) -> bool:
-    """Whether a parsed option is the right one, or says the same."""
+    """Whether a parsed option is the right one, or has the same text."""
     return index is not None and same_text(options[index], options[answer_index])

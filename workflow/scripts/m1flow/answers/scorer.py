@@ -1,4 +1,4 @@
-"""What a scorer is: what it declares, and the function that reads an answer."""
+"""Scorers: what each one declares, and the function that reads an answer."""
 
 from __future__ import annotations
 

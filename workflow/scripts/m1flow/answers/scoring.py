@@ -15,7 +15,7 @@ from m1flow.study.seams.scorers import SCORERS
 
 
 def score(generations: pd.DataFrame, questions: pd.DataFrame, scorer: str) -> pd.DataFrame:
-    """Judge every row of a sweep by its answer segment; thinking, cut or whole, is never looked at.
+    """Score every row of a sweep by its answer segment; thinking is never read.
 
     Args:
         generations: rows of the generations contract.
@@ -30,19 +30,19 @@ def score(generations: pd.DataFrame, questions: pd.DataFrame, scorer: str) -> pd
         M1FlowError: an unknown scorer, or a row whose question isn't in the benchmark.
     """
     reader = SCORERS.load(scorer, Scorer)
-    asked: Mapping[str, dict] = {row["question_id"]: row for row in questions.to_dict("records")}
+    by_id: Mapping[str, dict] = {row["question_id"]: row for row in questions.to_dict("records")}
     judged: dict[tuple, tuple[int | None, str, bool]] = {}
     results = []
     columns = ["question_id", "answer_text", "answer_finished", "permutation"]
     for key in zip(*(generations[column] for column in columns), strict=True):
         if key not in judged:  # cells whose thinking ended naturally share their answer
             question_id, text, finished, permutation = key
-            if question_id not in asked:
+            if question_id not in by_id:
                 raise M1FlowError(
                     f"generations: question_id {question_id!r} is not in the benchmark; "
                     "the benchmark has changed since, rerun the sweep"
                 )
-            question, order = permuted(asked[question_id], permutation)
+            question, order = permuted(by_id[question_id], permutation)
             options, answer_index = question["options"], question["answer_index"]
             right = answer_index if reader.reads_right_option else None
             parsed = reader.read(Answer(text=text, options=options, finished=bool(finished), right=right))
@@ -57,7 +57,7 @@ def score(generations: pd.DataFrame, questions: pd.DataFrame, scorer: str) -> pd
 
 
 def scored_by(scorer: str) -> dict[str, Any]:
-    """Which scorer, in which version, for the provenance of what it scored.
+    """The scorer's name and version, for the provenance of a scored sweep.
 
     Raises:
         M1FlowError: there is no such scorer.

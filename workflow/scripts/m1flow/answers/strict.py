@@ -1,4 +1,4 @@
-r"""Answers out of text, strictly: what was said plainly, or nothing.
+r"""The strict parser of answers: it reads what is stated plainly, or nothing.
 
 Only the answer segment is ever parsed, never thinking. What counts as a statement of the answer:
 
@@ -134,8 +134,8 @@ def _first_line(text: str, options: Sequence[str]) -> int | None:
 def _last_line(text: str, options: Sequence[str]) -> int | None:
     lines = [line.strip(_MARKS) for line in text.split("\n") if any(map(str.isalnum, line))]
     stated = {place: line[cue.end() :] for place, line in enumerate(lines) if (cue := _CUE.match(line))}
-    said = {read_option(option.strip(_MARKS), options) for option in stated.values()}
-    return said.pop() if len(said) == 1 and len(lines) - 1 in stated else None
+    readings = {read_option(option.strip(_MARKS), options) for option in stated.values()}
+    return readings.pop() if len(readings) == 1 and len(lines) - 1 in stated else None
 
 
 def _folded(text: str) -> str:

@@ -14,7 +14,7 @@ from m1flow.files.journal import Journal
 
 
 class JournalledChat:
-    """Asks a chat only what its journal doesn't hold, and journals what it says.
+    """Asks a chat only for turns that its journal lacks, and journals them.
 
     A turn's key is the chat's identity, the text and the sampling. The limit is left out for turns that came to their
     end: what ended under one limit says the same under any that has room for it. A turn that was cut stands for
@@ -22,42 +22,42 @@ class JournalledChat:
     """
 
     def __init__(self, identity: Any, chat_factory: Callable[[], Chat], journal: Journal, max_tokens: int):
-        """Wrap a chat that is opened once something must be asked. The caller closes the journal."""
+        """Wrap a chat that is opened on first use. The caller closes the journal."""
         self.max_tokens = max_tokens
         self._identity = fingerprint(identity)
         self._factory, self._journal = chat_factory, journal
         self._chat: Chat | None = None
         self._under_way: set[str] = set()
 
-    def ask(self, asked: Iterable[UserTurn], label: str, total: int) -> None:
-        """Have everything answered; what stops it leaves all answers so far in the journal.
+    def ask(self, user_turns: Iterable[UserTurn], label: str, total: int) -> None:
+        """Get all turns answered; if interrupted, the answers so far stay in the journal.
 
         Args:
-            asked: the user's turns; equal ones are asked once.
+            user_turns: the user's turns; equal ones are asked once.
             label: for the progress line.
             total: how many there are.
         """
         with Progress(label, total) as progress:
-            missing = self._missing(asked, progress)
+            missing = self._missing(user_turns, progress)
             first = next(missing, None)
             if first is None:
                 return
             if self._chat is None:
                 self._chat = self._factory()
-            for one, turn in self._chat.turns(chain([first], missing), self.max_tokens):
-                self._journal.append(self._key(one, turn), {"turn": asdict(turn)})
-                self._under_way.discard(self._base(one))
+            for user_turn, turn in self._chat.turns(chain([first], missing), self.max_tokens):
+                self._journal.append(self._key(user_turn, turn), {"turn": asdict(turn)})
+                self._under_way.discard(self._base(user_turn))
                 progress.answered(turn)
 
-    def turn(self, asked: UserTurn) -> ModelTurn:
-        """What the journal holds.
+    def turn(self, user_turn: UserTurn) -> ModelTurn:
+        """The journalled turn of the model.
 
         Raises:
             KeyError: it was never asked.
         """
-        turn = self._stored(asked)
+        turn = self._stored(user_turn)
         if turn is None:
-            raise KeyError(asked.key)
+            raise KeyError(user_turn.key)
         return turn
 
     def close(self) -> None:
@@ -74,28 +74,28 @@ class JournalledChat:
         """Close."""
         self.close()
 
-    def _missing(self, asked: Iterable[UserTurn], progress: Progress) -> Iterator[UserTurn]:
-        for one in asked:
-            key = self._base(one)
-            if key in self._under_way or self._stored(one) is not None:
+    def _missing(self, user_turns: Iterable[UserTurn], progress: Progress) -> Iterator[UserTurn]:
+        for user_turn in user_turns:
+            key = self._base(user_turn)
+            if key in self._under_way or self._stored(user_turn) is not None:
                 progress.reused()
             else:
                 self._under_way.add(key)
-                yield one
+                yield user_turn
 
-    def _stored(self, asked: UserTurn) -> ModelTurn | None:
-        base = self._base(asked)
+    def _stored(self, user_turn: UserTurn) -> ModelTurn | None:
+        base = self._base(user_turn)
         if (record := self._journal.get(base)) and record["turn"]["completion_tokens"] <= self.max_tokens:
             return ModelTurn(**record["turn"])
         record = self._journal.get(f"{base}-{self.max_tokens}")
         return ModelTurn(**record["turn"]) if record else None
 
-    def _key(self, asked: UserTurn, turn: ModelTurn) -> str:
+    def _key(self, user_turn: UserTurn, turn: ModelTurn) -> str:
         # An endpoint that counts otherwise may say more than the limit: then, too, it stands for this limit only.
         whole = turn.finished and turn.completion_tokens <= self.max_tokens
-        return self._base(asked) if whole else f"{self._base(asked)}-{self.max_tokens}"
+        return self._base(user_turn) if whole else f"{self._base(user_turn)}-{self.max_tokens}"
 
-    def _base(self, asked: UserTurn) -> str:
-        drawn = asked.sampling
-        stream = [drawn.temperature, drawn.top_p, drawn.seed] if drawn.temperature > 0 else "greedy"
-        return fingerprint(["turn", self._identity, asked.text, stream])
+    def _base(self, user_turn: UserTurn) -> str:
+        sampling = user_turn.sampling
+        stream = [sampling.temperature, sampling.top_p, sampling.seed] if sampling.temperature > 0 else "greedy"
+        return fingerprint(["turn", self._identity, user_turn.text, stream])

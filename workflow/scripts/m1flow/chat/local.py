@@ -18,28 +18,28 @@ class LocalChat:
     """A model in this process, asked through its chat template."""
 
     def __init__(self, formatter: Formatter, engine_factory: Callable[[], Engine], model_id: str):
-        """Take the model's tokenizer and reasoning format, and what opens its engine once something is asked."""
+        """Take the model's tokenizer with its reasoning format, and a factory that opens its engine on first use."""
         self.identity = local_identity(formatter, model_id)
         self._formatter, self._factory = formatter, engine_factory
         self._engine: Engine | None = None
 
-    def turns(self, asked: Iterable[UserTurn], max_tokens: int) -> Iterator[tuple[UserTurn, ModelTurn]]:
+    def turns(self, user_turns: Iterable[UserTurn], max_tokens: int) -> Iterator[tuple[UserTurn, ModelTurn]]:
         """Think to the end or the limit, then answer; see `turns.Chat`."""
         engine = self._engine = self._engine or self._factory()
-        coming = iter(asked)
-        for one in islice(coming, _WINDOW):
-            engine.submit(self._opening(one, max_tokens))
+        waiting = iter(user_turns)
+        for user_turn in islice(waiting, _WINDOW):
+            engine.submit(self._opening(user_turn, max_tokens))
         for request, completion in engine.finished():
             state = request.tag
-            following = (self._after_thinking if state.thinking else self._after_answer)(
+            turn_or_request = (self._after_thinking if state.thinking else self._after_answer)(
                 request, completion, max_tokens
             )
-            if isinstance(following, Request):
-                engine.submit(following)
+            if isinstance(turn_or_request, Request):
+                engine.submit(turn_or_request)
                 continue
-            for one in islice(coming, 1):
-                engine.submit(self._opening(one, max_tokens))
-            yield state.asked, following
+            for user_turn in islice(waiting, 1):
+                engine.submit(self._opening(user_turn, max_tokens))
+            yield state.user_turn, turn_or_request
 
     def close(self) -> None:
         """Close the engine, if it was opened."""
@@ -47,15 +47,15 @@ class LocalChat:
             self._engine.close()
             self._engine = None
 
-    def _opening(self, asked: UserTurn, max_tokens: int) -> Request:
+    def _opening(self, user_turn: UserTurn, max_tokens: int) -> Request:
         """The request for a turn's thinking, or for its answer where the format has no thinking."""
         formatter = self._formatter
-        prompt = tuple(formatter.prompt(asked.text))
+        prompt = tuple(formatter.prompt(user_turn.text))
         opened = prompt + tuple(formatter.thinking_start)
         stop = formatter.thinking_stop if formatter.thinks else formatter.answer_stop
-        state = _State(asked, len(prompt), thinking=formatter.thinks)
+        state = _State(user_turn, len(prompt), thinking=formatter.thinks)
         until = formatter.thinking_until
-        return Request(opened, max_tokens, tuple(sorted(stop)), asked.sampling, until=until, tag=state)
+        return Request(opened, max_tokens, tuple(sorted(stop)), user_turn.sampling, until=until, tag=state)
 
     def _after_thinking(self, request: Request, completion: Completion, max_tokens: int) -> ModelTurn | Request:
         """The turn where its thinking was cut, else the request for its answer."""
@@ -66,7 +66,7 @@ class LocalChat:
         if not (completion.finished or marker_at is not None) or spent >= max_tokens:
             return ModelTurn(formatter.decode(ids), "", state.prompt_tokens, spent, finished=False)
         thought = ids[:marker_at]
-        answering = _State(state.asked, state.prompt_tokens, False, thought, spent)
+        answering = _State(state.user_turn, state.prompt_tokens, False, thought, spent)
         prompt = request.prompt + thought + tuple(formatter.natural_end)
         stop = tuple(sorted(formatter.answer_stop))
         return Request(prompt, max_tokens - spent, stop, request.sampling, tag=answering)
@@ -89,7 +89,7 @@ def local_identity(formatter: Formatter, model_id: str) -> list:
 
 @dataclass(frozen=True)
 class _State:
-    asked: UserTurn
+    user_turn: UserTurn
     prompt_tokens: int
     thinking: bool
     thought: tuple[int, ...] = ()

@@ -1,4 +1,4 @@
-"""How far a stage has come: a bar on a terminal, else a line in the log."""
+"""Progress of a stage: a bar on a terminal, else a line in the log."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LOG_SECONDS = 20.0
 
 
 class Progress:
-    """How far a stage is: a bar on a terminal, else a log line now and then; rate, cost so far and time left."""
+    """Progress of a stage: a bar on a terminal, else a log line now and then; rate, cost so far and time left."""
 
     def __init__(self, label: str, total: int):
         """Count up to ``total``."""
@@ -29,12 +29,12 @@ class Progress:
         self._bar = tqdm(total=total, desc=label, file=sys.stderr) if sys.stderr.isatty() else None
 
     def reused(self) -> None:
-        """One was in the journal."""
+        """Count a turn that was in the journal."""
         self._reused += 1
         self._advance()
 
     def answered(self, turn: ModelTurn) -> None:
-        """One was answered."""
+        """Count a turn that was answered."""
         if turn.cost is not None:
             self._cost = (self._cost or 0.0) + turn.cost
         self._advance()
@@ -44,13 +44,13 @@ class Progress:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        """Say how it ended and what was resumed."""
+        """Log how it ended and how many turns came from the journal."""
         if self._bar is not None:
             self._bar.close()
         how = "answered" if kind is None else "answered before it stopped"
         new = self._done - self._reused
-        said = f"{self.label}: {self._done:,} of {self.total:,} {how}: {self._reused:,} from the journal, {new:,} new"
-        log.info("%s%s", said, self._money(" for "))
+        counts = f"{self._done:,} of {self.total:,} {how}: {self._reused:,} from the journal, {new:,} new"
+        log.info("%s: %s%s", self.label, counts, self._money(" for "))
 
     def _advance(self) -> None:
         self._done += 1

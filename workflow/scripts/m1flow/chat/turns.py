@@ -1,4 +1,4 @@
-"""A user turn, what a model says to it, and the interface of whatever takes such turns."""
+"""User turns, a model's turns, and the interface of chats."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class UserTurn:
 
     Attributes:
         key: the caller's own, handed back.
-        text: what the user says.
+        text: the user's message.
         sampling: how tokens are drawn.
     """
 
@@ -27,7 +27,7 @@ class UserTurn:
 
 @dataclass(frozen=True)
 class ModelTurn:
-    """What a model said in one turn.
+    """One turn of a model.
 
     Attributes:
         reasoning: its thinking; "" for one that answers directly.
@@ -51,7 +51,7 @@ class ModelTurn:
 
 
 class SamplingSettings(Protocol):
-    """Settings that say how a model's tokens are drawn, as every entry that asks a model has them."""
+    """Sampling settings of every entry that asks a model."""
 
     @property
     def temperature(self) -> float:
@@ -71,15 +71,15 @@ def sampling_for(settings: SamplingSettings, seed: int, question_id: str, attemp
 
 
 class Chat(Protocol):
-    """A model that takes turns. ``identity`` is all that decides what it says beside text, sampling and limit."""
+    """A model that takes turns. ``identity`` is all that decides its turns beside text, sampling and limit."""
 
     identity: Any
 
-    def turns(self, asked: Iterable[UserTurn], max_tokens: int) -> Iterator[tuple[UserTurn, ModelTurn]]:
-        """Yield turns as they finish. ``asked`` is taken lazily, so that memory doesn't grow with its length.
+    def turns(self, user_turns: Iterable[UserTurn], max_tokens: int) -> Iterator[tuple[UserTurn, ModelTurn]]:
+        """Yield turns as they finish. ``user_turns`` is taken lazily, so that memory doesn't grow with its length.
 
         Thinking and answer together have at most ``max_tokens``; thinking that reaches the limit has no answer.
         """
 
     def close(self) -> None:
-        """Free what it holds."""
+        """Free its resources."""

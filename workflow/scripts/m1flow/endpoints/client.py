@@ -31,7 +31,7 @@ class EndpointChat:
             name: of the endpoint, for messages.
             settings: its entry in ``endpoints``.
             ledger: where what it bills is entered. The caller closes it.
-            purpose: what it is asked for, such as "traces/r1": the ledger adds up by it.
+            purpose: the stage that asks, such as "traces/r1": the ledger adds up by it.
             thinks: the model thinks before it answers: what is cut before a visible end of thinking has no answer.
 
         Raises:
@@ -46,7 +46,7 @@ class EndpointChat:
         """Without the key."""
         return f"EndpointChat({self.name!r}, model={self.settings.model!r})"
 
-    def turns(self, asked: Iterable[UserTurn], max_tokens: int) -> Iterator[tuple[UserTurn, ModelTurn]]:
+    def turns(self, user_turns: Iterable[UserTurn], max_tokens: int) -> Iterator[tuple[UserTurn, ModelTurn]]:
         """Ask everything, so many at a time, and yield turns as they come.
 
         Requests under way go on while the caller works on a turn only as far as the operating system buffers them.
@@ -57,7 +57,7 @@ class EndpointChat:
             KeyboardInterrupt: likewise, after Ctrl-C; the caller isn't interrupted while it works on a turn.
         """
         self.close()
-        self._active = self._turns(asked, max_tokens)
+        self._active = self._turns(user_turns, max_tokens)
         return self._active
 
     def close(self) -> None:
@@ -66,9 +66,9 @@ class EndpointChat:
             self._active.close()
             self._active = None
 
-    def _turns(self, asked: Iterable[UserTurn], max_tokens: int) -> Generator[tuple[UserTurn, ModelTurn]]:
+    def _turns(self, user_turns: Iterable[UserTurn], max_tokens: int) -> Generator[tuple[UserTurn, ModelTurn]]:
         account = Account(self.name, self.purpose, fingerprint([self.identity, max_tokens]))
-        run = EndpointRun(self._endpoint, account, iter(asked), max_tokens)
+        run = EndpointRun(self._endpoint, account, iter(user_turns), max_tokens)
         with asyncio.Runner() as runner, _ctrl_c(lambda: runner.get_loop().call_soon_threadsafe(run.interrupt)):
             try:
                 runner.run(run.open())
@@ -81,8 +81,8 @@ class EndpointChat:
 
 
 @contextlib.contextmanager
-def _ctrl_c(heed: Callable[[], object]) -> Iterator[None]:
-    """Let the first Ctrl-C call ``heed``, and raise KeyboardInterrupt at the end.
+def _ctrl_c(on_interrupt: Callable[[], object]) -> Iterator[None]:
+    """Let the first Ctrl-C call ``on_interrupt``, and raise KeyboardInterrupt at the end.
 
     Python raises it wherever the program happens to be: between a response and its entry in the ledger, or where errors
     are swallowed, as in a finalizer, so that the program goes on. `asyncio.Runner` heeds it only while it runs.
@@ -98,7 +98,7 @@ def _ctrl_c(heed: Callable[[], object]) -> Iterator[None]:
         if pressed:
             raise KeyboardInterrupt
         pressed = True
-        heed()
+        on_interrupt()
 
     signal.signal(signal.SIGINT, press)
     try:
@@ -110,7 +110,7 @@ def _ctrl_c(heed: Callable[[], object]) -> Iterator[None]:
 
 
 def endpoint_identity(settings: EndpointSettings, thinks: bool = False) -> Any:
-    """What decides an endpoint's answers beside text, sampling and limit, as far as the config says; not its URL."""
+    """The settings that decide an endpoint's answers, beside text, sampling and limit; not its URL."""
     identity = {"model": settings.model, "revision": settings.revision, "thinks": thinks}
     changed = {"extra_body": settings.extra_body, "omit": sorted(settings.omit)}
     return ["endpoint", identity | {name: value for name, value in changed.items() if value}]

@@ -45,7 +45,7 @@ class EndpointHttp:
         """
         limit = aiohttp.ClientTimeout(total=seconds, sock_connect=_CONNECT_SECONDS)
         status = None
-        # The text of aiohttp's errors may hold parts of requests and responses: their kind has to do.
+        # The text of aiohttp's errors may hold parts of requests and responses: only their class is reported.
         try:
             async with self._session.post(self._url, data=body, timeout=limit, allow_redirects=False) as response:
                 status = response.status

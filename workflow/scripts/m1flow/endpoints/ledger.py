@@ -1,4 +1,4 @@
-"""What endpoints were paid for: every response on disk before it is used, shared by all processes of a study.
+"""The ledger of endpoints' bills: each response is on disk before it is used; all processes of a study share it.
 
 The ledger is a journal of its own. Each process writes lines of its own key, one per response, that hold the response
 and the process's sums so far; so its newest line is all that is needed to add up, and a line lost is made good by the
@@ -24,7 +24,7 @@ from m1flow.study.settings.endpoints import PriceSettings
 
 
 class Account(NamedTuple):
-    """Whose response it is: the endpoint, what it was asked for (a stage), and a fingerprint of how."""
+    """The account of a response: the endpoint, its purpose (a stage), and a fingerprint of the settings."""
 
     endpoint: str
     purpose: str
@@ -57,8 +57,8 @@ class Price:
     def cost(self, usage: Usage) -> float:
         """US dollars."""
         fresh = usage.prompt_tokens - usage.cached_tokens
-        dear = fresh * self.prompt + usage.cached_tokens * self.cached_prompt
-        return (dear + usage.completion_tokens * self.completion) / 1e6
+        prompt_cost = fresh * self.prompt + usage.cached_tokens * self.cached_prompt
+        return (prompt_cost + usage.completion_tokens * self.completion) / 1e6
 
     def at_most(self, prompt_tokens: int, completion_tokens: int) -> float:
         """US dollars of so many tokens, cached or not."""
@@ -95,7 +95,7 @@ class Sums:
 
 @dataclass
 class _Book:
-    """One process's sums for one account, of these the wasted ones, and what requests under way may cost."""
+    """One process's sums for one account: all, the wasted ones, and what requests under way may cost."""
 
     account: Account
     billed: Sums = field(default_factory=Sums)
@@ -232,7 +232,7 @@ class Ledger:
 
     @contextlib.contextmanager
     def _exclusive(self) -> Iterator[None]:
-        """One process at a time. The journal's own lock holds for one line only."""
+        """A lock between processes. The journal's own lock covers one line only."""
         fcntl.flock(self._lock, fcntl.LOCK_EX)
         try:
             yield

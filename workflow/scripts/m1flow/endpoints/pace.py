@@ -1,4 +1,4 @@
-"""How fast an endpoint may be asked: requests and tokens per minute, and pauses that it asks for."""
+"""The pace of requests to an endpoint: requests and tokens per minute, and pauses that it asks for."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class RateLimit:
         return max(free_at - now, 0.0)
 
     def take(self, amount: float) -> Grant:
-        """Take an amount, which `delay` said may be taken now."""
+        """Take an amount that `delay` allows now."""
         grant = Grant(self._clock(), min(amount, self.per_minute))
         self._grants.append(grant)
         self._total += grant.amount
@@ -64,7 +64,7 @@ class RateLimit:
         return grant
 
     def correct(self, grant: Grant, amount: float) -> None:
-        """Say what a grant came to."""
+        """Correct a grant to the amount used."""
         change = amount - grant.amount
         if self._grants and grant.time >= self._grants[0].time:  # else it left the window, and the total
             grant.amount = amount
@@ -109,7 +109,7 @@ class Pace:
             return self._tokens.take(tokens) if self._tokens else None
 
     def correct(self, grant: Grant | None, tokens: float) -> None:
-        """Say how many tokens a request came to."""
+        """Correct a grant to the tokens that its request used."""
         if grant is not None and self._tokens is not None:
             self._tokens.correct(grant, tokens)
 

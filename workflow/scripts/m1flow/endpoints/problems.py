@@ -15,7 +15,7 @@ class Problems:
         self._name, self._settings = name, settings
 
     def fatal(self, error: Fatal) -> M1FlowError:
-        """Its key, address or model is not taken."""
+        """The endpoint rejects its key, URL or model."""
         variable = self._settings.key_variable
         key = f"set ${variable} to a valid key" if variable else "name the environment variable that holds a key there"
         cures = {"key_variable": key, "url": f"see endpoints.{self._name}.url and model"}
@@ -51,7 +51,7 @@ class Problems:
         return self._error("stop_after_minutes", what, "rerun to go on")
 
     def cap_reached(self, spent: float, next_cost: float, answered: int) -> M1FlowError:
-        """What is left under the cap may not do for another question."""
+        """The amount left under the cap may not suffice for another question."""
         cap = self._settings.spending_cap
         what = f"${spent:,.4f} of ${cap:,.2f} are spent and the next question may cost ${next_cost:,.4f}; "
         cure = f"raise endpoints.{self._name}.spending_cap and rerun"

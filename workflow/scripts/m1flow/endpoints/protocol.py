@@ -1,4 +1,4 @@
-"""OpenAI's chat completions as data: what a request says, what a response means, and what a failure calls for."""
+"""OpenAI's chat completions as data: request bodies, responses, and the handling of failures."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Broken(Unusable):
 
 
 class RejectedRequest(Exception):
-    """This request is not taken, and never will be; ``filtered`` where its content is the reason."""
+    """The endpoint will never take this request; ``filtered`` if its content is the reason."""
 
     def __init__(self, cause: str, filtered: bool = False):
         super().__init__(cause)
@@ -60,7 +60,7 @@ class RejectedRequest(Exception):
 
 
 class Fatal(Exception):
-    """No request can be answered; ``key`` of the endpoint's config is to be looked at."""
+    """No request can be answered; ``key`` names the setting of the endpoint to correct."""
 
     def __init__(self, key: str, cause: str):
         super().__init__(cause)
@@ -69,7 +69,7 @@ class Fatal(Exception):
 
 @dataclass(frozen=True)
 class Reply:
-    """What a response says: who answered, what, and what it used."""
+    """A response: its id, model, message and usage."""
 
     response_id: str | None
     model: str | None
@@ -89,18 +89,18 @@ def defuse(text: str) -> str:
     return " ".join(text[a:b] for a, b in zip([0, *cuts], [*cuts, len(text)], strict=True)) if cuts else text
 
 
-def request_body(settings: EndpointSettings, asked: UserTurn, max_tokens: int) -> dict[str, Any]:
+def request_body(settings: EndpointSettings, user_turn: UserTurn, max_tokens: int) -> dict[str, Any]:
     """The request for one turn, in the endpoint's terms (`endpoints.<name>` of the config)."""
-    drawn = asked.sampling
+    sampling = user_turn.sampling
     body = {
         "model": settings.model,
-        "messages": [{"role": "user", "content": defuse(asked.text)}],
+        "messages": [{"role": "user", "content": defuse(user_turn.text)}],
         settings.limit_as: max_tokens,
-        "temperature": drawn.temperature,
-        "top_p": drawn.top_p,
+        "temperature": sampling.temperature,
+        "top_p": sampling.top_p,
     }
-    if drawn.temperature > 0:
-        body["seed"] = drawn.seed
+    if sampling.temperature > 0:
+        body["seed"] = sampling.seed
     if settings.stream:
         body |= {"stream": True, "stream_options": {"include_usage": True}}
     for name in settings.omit:
@@ -192,33 +192,33 @@ def split_thinking(content: str) -> tuple[str, str, bool | None]:
 
 
 def failure(status: int, headers: Mapping[str, str], body: bytes) -> Passing | RejectedRequest | Fatal:
-    """What a status other than 200 calls for. Its text has the server's message: redact it before it is shown."""
-    said = f"status {status}: {message_of(body) or 'no message'}"
+    """The error for a status other than 200. Its text has the server's message: redact it before showing it."""
+    message = f"status {status}: {message_of(body) or 'no message'}"
     if status == 429:
-        return Passing(said, retry_after(headers))
+        return Passing(message, retry_after(headers))
     if status >= 500 or status in (408, 409, 425):
-        return Passing(said, retry_after(headers))
+        return Passing(message, retry_after(headers))
     if _FILTER.search(body.decode("utf-8", "replace")):
-        return RejectedRequest(said, filtered=True)
+        return RejectedRequest(message, filtered=True)
     if status == 401:  # the message of some endpoints has a part of the key
         return Fatal("key_variable", "the endpoint doesn't accept the key (status 401)")
     if status == 402:
-        return Fatal("key_variable", f"the account of the key can't pay ({said})")
+        return Fatal("key_variable", f"the account of the key can't pay ({message})")
     if status == 403:
-        return Fatal("key_variable", f"the key may not use this model ({said})")
+        return Fatal("key_variable", f"the key may not use this model ({message})")
     if status in (404, 405):
-        return Fatal("url", f"there is no such path or model at the endpoint ({said})")
+        return Fatal("url", f"there is no such path or model at the endpoint ({message})")
     if status < 400:
         where = f" to {headers['Location'].split('?')[0]}" if "Location" in headers else ""
         return Fatal("url", f"the endpoint sends elsewhere{where} (status {status})")
-    return RejectedRequest(said)
+    return RejectedRequest(message)
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
     """Seconds until the time that ``Retry-After`` names, as seconds or as an HTTP date; None without one."""
-    said = headers.get("Retry-After", "").strip()
+    value = headers.get("Retry-After", "").strip()
     try:
-        return max(float(said), 0.0) if re.fullmatch(r"\d+(\.\d+)?", said) else _until(said)
+        return max(float(value), 0.0) if re.fullmatch(r"\d+(\.\d+)?", value) else _until(value)
     except ValueError:
         return None
 
@@ -232,8 +232,8 @@ def message_of(body: bytes) -> str:
         data = text
     while isinstance(data, dict):
         data = next((data[name] for name in ("error", "message", "detail") if data.get(name)), text)
-    said = data if isinstance(data, str) else json.dumps(data)
-    return " ".join(said.split())
+    message = data if isinstance(data, str) else json.dumps(data)
+    return " ".join(message.split())
 
 
 def redact(text: str, key: str | None) -> str:
@@ -246,21 +246,21 @@ def redact(text: str, key: str | None) -> str:
     return text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
 
 
-def _until(said: str) -> float | None:
-    return max(parsedate_to_datetime(said).timestamp() - time.time(), 0.0) if said else None
+def _until(date: str) -> float | None:
+    return max(parsedate_to_datetime(date).timestamp() - time.time(), 0.0) if date else None
 
 
-def _usage(said: Any) -> Usage | None:
+def _usage(usage: Any) -> Usage | None:
     """Tokens billed; cached ones in OpenAI's spelling or DeepSeek's."""
-    if not isinstance(said, dict):
+    if not isinstance(usage, dict):
         return None
-    details = said.get("prompt_tokens_details")
-    cached = (details.get("cached_tokens") if isinstance(details, dict) else None) or said.get(
+    details = usage.get("prompt_tokens_details")
+    cached = (details.get("cached_tokens") if isinstance(details, dict) else None) or usage.get(
         "prompt_cache_hit_tokens", 0
     )
-    prompt, completion = said.get("prompt_tokens"), said.get("completion_tokens")
+    prompt, completion = usage.get("prompt_tokens"), usage.get("completion_tokens")
     if not (isinstance(prompt, int) and isinstance(completion, int) and prompt >= 0 and completion >= 0):
         return None
-    if isinstance(total := said.get("total_tokens"), int):  # some leave thinking out of the completion's
+    if isinstance(total := usage.get("total_tokens"), int):  # some leave thinking out of the completion's
         completion = max(completion, total - prompt)
     return Usage(prompt, min(cached, prompt) if isinstance(cached, int) and cached > 0 else 0, completion)

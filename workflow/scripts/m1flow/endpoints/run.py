@@ -41,7 +41,7 @@ _LONGEST_WAIT = 60.0
 _UNUSABLE = 8
 """Billed responses without a usable answer, after which a question is given up."""
 _PROBE = "What is 1 + 1?"
-"""Asked where all questions are rejected, to see whether the endpoint takes any."""
+"""Sent if all questions are rejected, to see whether the endpoint takes any."""
 _OTHER_MODELS = 3
 """Responses of another model, before any of the right one, after which the config must be wrong."""
 
@@ -52,9 +52,9 @@ class _Ended(Exception):
 
 @dataclass
 class _Question:
-    """One turn to be had."""
+    """One turn to get."""
 
-    asked: UserTurn
+    user_turn: UserTurn
     body: bytes
     most_tokens: tuple[int, int]
     at_most: float = 0.0
@@ -68,7 +68,7 @@ class _Question:
 
 @dataclass
 class _RunTally:
-    """What a run has come to."""
+    """Counts of a run."""
 
     answered: int = 0
     given_up: int = 0
@@ -80,7 +80,7 @@ class _RunTally:
 
 @dataclass
 class Endpoint:
-    """What all runs against an endpoint share.
+    """State that all runs against an endpoint share.
 
     Attributes:
         name: of the endpoint, for messages.
@@ -104,12 +104,12 @@ class Endpoint:
 class EndpointRun:
     """Workers that take questions from one iterator and leave turns in ``ready``, while `more` is awaited."""
 
-    def __init__(self, endpoint: Endpoint, account: Account, asked: Iterator[UserTurn], max_tokens: int) -> None:
+    def __init__(self, endpoint: Endpoint, account: Account, user_turns: Iterator[UserTurn], max_tokens: int) -> None:
         """Prepare a run; `open` starts it."""
         settings = endpoint.settings
         self.ready: deque[tuple[UserTurn, ModelTurn]] = deque()
         self._endpoint, self._settings, self._key = endpoint, settings, endpoint.key
-        self._asked, self._max_tokens = asked, max_tokens
+        self._user_turns, self._max_tokens = user_turns, max_tokens
         self._spending = Spending(endpoint.ledger, account, settings)
         self._problems = Problems(endpoint.name, settings)
         self._request_seconds = settings.request_seconds
@@ -132,8 +132,8 @@ class EndpointRun:
         self._http = EndpointHttp(settings, self._key)
         loop = asyncio.get_running_loop()
         if settings.stop_after_minutes:
-            left = self._endpoint.started + 60 * settings.stop_after_minutes - time.monotonic()
-            loop.call_later(max(left, 0), self._out_of_time)
+            seconds_left = self._endpoint.started + 60 * settings.stop_after_minutes - time.monotonic()
+            loop.call_later(max(seconds_left, 0), self._out_of_time)
         for _ in range(settings.requests_in_flight):
             worker = loop.create_task(self._work())
             self._workers.add(worker)
@@ -147,11 +147,11 @@ class EndpointRun:
         return bool(self.ready)
 
     def check(self) -> None:
-        """Raise what ended the run early, or what it couldn't answer."""
+        """Raise the problem that ended the run early, or an error if questions have no answer."""
         tally = self._tally
         if tally.failures:
-            said = ", ".join(f"{count:,} x {cause}" for cause, count in tally.failures.most_common(8))
-            log.info("endpoint %s: attempts that failed: %s", self._endpoint.name, said)
+            failures = ", ".join(f"{count:,} x {cause}" for cause, count in tally.failures.most_common(8))
+            log.info("endpoint %s: attempts that failed: %s", self._endpoint.name, failures)
         if self._problem is not None:
             raise self._problem from None
         if tally.given_up:
@@ -174,19 +174,19 @@ class EndpointRun:
     # One worker
 
     async def _work(self) -> None:
-        for asked in self._asked:
-            turn = await self._turn(self._question(asked))
+        for user_turn in self._user_turns:
+            turn = await self._turn(self._question(user_turn))
             if turn is not None:
                 self._tally.answered += 1
-                self.ready.append((asked, turn))
+                self.ready.append((user_turn, turn))
                 self._news.set()
             if self._problem is not None:
                 return
 
-    def _question(self, asked: UserTurn) -> _Question:
-        body = request_body(self._settings, asked, self._max_tokens)
+    def _question(self, user_turn: UserTurn) -> _Question:
+        body = request_body(self._settings, user_turn, self._max_tokens)
         tokens = self._spending.most_tokens(body["messages"][0]["content"], self._max_tokens)
-        return _Question(asked, json.dumps(body).encode(), tokens)
+        return _Question(user_turn, json.dumps(body).encode(), tokens)
 
     async def _turn(self, question: _Question) -> ModelTurn | None:
         """The turn; None where the question is given up or the run is ending."""
@@ -310,7 +310,7 @@ class EndpointRun:
         """Enter a response in the ledger, and give its turn.
 
         Raises:
-            Unusable: it is not the answer that was asked for, or none.
+            Unusable: it holds another answer, or none.
         """
         try:
             reply = read_reply(body)
@@ -389,7 +389,7 @@ class EndpointRun:
         return self._problem is None
 
     def _judge(self) -> None:
-        """Where nothing but rejected requests is under way, ask something that any endpoint takes."""
+        """If only rejected requests are under way, send one that any endpoint takes."""
         if self._undecided and self._undecided.keys() >= self._workers and self._probing is None:
             self._probing = asyncio.get_running_loop().create_task(self._probe())
             self._probing.add_done_callback(self._probe_ended)

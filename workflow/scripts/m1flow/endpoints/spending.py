@@ -1,4 +1,4 @@
-"""What one run at an endpoint pays: prices, worst cases, and the spending cap, all entered in the ledger."""
+"""Spending of one run at an endpoint: prices, worst cases, and the spending cap, all entered in the ledger."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from m1flow.study.settings.endpoints import EndpointSettings
 log = logging.getLogger(__name__)
 
 _TEMPLATE_TOKENS = 1024
-"""What a chat template may add to a prompt at most, for the worst case."""
+"""The most tokens that a chat template may add to a prompt, for the worst case."""
 
 
 class Spending:

@@ -1,4 +1,4 @@
-"""What a backend is: what an engine declares that it can do, and the function that opens it."""
+"""Backends: the abilities that an engine declares, and the function that opens it."""
 
 from __future__ import annotations
 

@@ -205,10 +205,10 @@ def _draw(logits: torch.Tensor, rows: list[_Row]) -> tuple[list[int], list[float
         if row.request.given:
             tokens[index] = row.request.given[len(row.token_ids)]
     logprobs: list[float | None] = [None] * len(rows)
-    asked = [index for index, row in enumerate(rows) if row.request.logprob]
-    if asked:
-        values = logits[asked].log_softmax(-1).gather(1, tokens[asked, None])[:, 0].tolist()
-        for index, value in zip(asked, values, strict=True):
+    wanted = [index for index, row in enumerate(rows) if row.request.logprob]
+    if wanted:
+        values = logits[wanted].log_softmax(-1).gather(1, tokens[wanted, None])[:, 0].tolist()
+        for index, value in zip(wanted, values, strict=True):
             logprobs[index] = value
     return tokens.tolist(), logprobs
 

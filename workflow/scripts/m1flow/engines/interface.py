@@ -34,11 +34,11 @@ class Until(Protocol):
     """A text that ends a generation, such as a marker of several tokens; it looks at tokens and changes none."""
 
     def met(self, token_ids: Sequence[int]) -> bool:
-        """Whether the last of these tokens completes the text; asked after each token, so it should be quick."""
+        """Whether the last of these tokens completes the text; called after each token, so it should be quick."""
 
 
 def end_of(until: Until | None, token_ids: Sequence[int]) -> int | None:
-    """How many of the tokens it takes until the text is complete; None where it isn't."""
+    """The number of tokens until the text is complete; None if it isn't."""
     if until is None:
         return None
     return next((n for n in range(1, len(token_ids) + 1) if until.met(token_ids[:n])), None)
@@ -46,7 +46,7 @@ def end_of(until: Until | None, token_ids: Sequence[int]) -> int | None:
 
 @dataclass(frozen=True)
 class Request:
-    """One generation to make, or one to be judged.
+    """One generation to make, or a given completion to score.
 
     Attributes:
         prompt: token ids, at least one.
@@ -87,7 +87,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Completion:
-    """What a request gave.
+    """The result of a request.
 
     Attributes:
         token_ids: the generated tokens, without the stop token.
@@ -115,7 +115,7 @@ class Completion:
 
 @dataclass
 class EngineTally:
-    """What has been answered; ``cached_tokens`` are the prompt tokens that were not computed again."""
+    """Counts of answered requests; ``cached_tokens`` are the prompt tokens that were not computed again."""
 
     requests: int = 0
     prompt_tokens: int = 0
@@ -150,7 +150,7 @@ class Engine(Protocol):
 
 
 def check_cpu_will_do(settings: EngineSettings, engine: str) -> None:
-    """To be asked where an engine finds no GPU: a model that GPUs were asked for would take for ever.
+    """Refuse to go on without a GPU where the settings ask for one: on the CPU the model would take for ever.
 
     Raises:
         M1FlowError: ``engine.gpus`` asks for GPUs.

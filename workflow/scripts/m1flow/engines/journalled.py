@@ -24,7 +24,7 @@ class _Flight:
     waiting: list[Request] = field(default_factory=list)
 
     def covers(self, request: Request) -> bool:
-        """Whether what is under way will hold what the request asks for."""
+        """Whether the generation under way will cover the request."""
         until = self.request.until
         return self.request.max_tokens >= request.max_tokens and (until is None or until is request.until)
 
@@ -128,11 +128,11 @@ class JournalledEngine:
 def request_key(model_id: str, request: Request) -> str:
     """The journal key of a generation: everything that decides its tokens, but not where they are cut."""
     sampling = request.sampling
-    drawn = [sampling.temperature, sampling.top_p, sampling.seed] if sampling.temperature > 0 else "greedy"
+    stream = [sampling.temperature, sampling.top_p, sampling.seed] if sampling.temperature > 0 else "greedy"
     prompt = fingerprint(list(request.prompt))
-    rarer = {"min_tokens": request.min_tokens, "given": list(request.given)}
-    told = [{name: value for name, value in rarer.items() if value}] if any(rarer.values()) else []
-    return fingerprint([model_id, prompt, drawn, sorted(set(request.stop)), request.logprob, *told])
+    optional = {"min_tokens": request.min_tokens, "given": list(request.given)}
+    extra = [{name: value for name, value in optional.items() if value}] if any(optional.values()) else []
+    return fingerprint([model_id, prompt, stream, sorted(set(request.stop)), request.logprob, *extra])
 
 
 def _record(completion: Completion) -> dict:
@@ -143,7 +143,7 @@ def _record(completion: Completion) -> dict:
 
 
 def _answer(record: dict, request: Request) -> Completion | None:
-    """What a stored record answers to a request, or None where it is too short.
+    """A stored record as the completion of a request, or None if it is too short.
 
     A natural end counts its stop token against the limit: n tokens and a stop fit a limit of n + 1. Under a limit of n
     or less the same generation is cut before its end. A record that was itself cut answers limits up to its length.

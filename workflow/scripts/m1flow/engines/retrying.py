@@ -104,7 +104,7 @@ def smaller_settings(settings: EngineSettings, context: int, reason: str) -> Eng
     Args:
         settings: the config's ``engine``.
         context: tokens of the longest request.
-        reason: what the engine said.
+        reason: the engine's error.
     """
     share = settings.gpu_memory_utilization
     # A cache that is too small wants a larger part of the GPU; otherwise what isn't cache needs more room.
@@ -119,7 +119,7 @@ def smaller_settings(settings: EngineSettings, context: int, reason: str) -> Eng
 
 
 def _out_of_memory(error: BaseException | None) -> str | None:
-    """What an error says, in one line, if it is about memory; causes count."""
+    """An error's message in one line, if the error or one of its causes is about memory."""
     while error is not None:
         text = str(error).lower()
         if isinstance(error, MemoryError) or any(

@@ -31,7 +31,7 @@ def atomic_file(path: Path | str) -> Iterator[Path]:
     except BaseException as error:
         temporary.unlink(missing_ok=True)
         if isinstance(error, OSError) and error.errno and error.filename in (None, str(temporary)):
-            # A full disk: pyarrow names no file, the others one that nobody knows.
+            # A full disk: pyarrow names no file, and other writers name the temporary one.
             raise OSError(error.errno, os.strerror(error.errno), str(path)) from error
         raise
 

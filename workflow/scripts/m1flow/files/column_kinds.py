@@ -1,4 +1,4 @@
-"""What the columns of tables hold: one kind says how a column is read, how it is written, and how it is shown."""
+"""Kinds of columns in tables: a kind says how a column is read, written and shown."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import Enum
 
 
 class Kind(Enum):
-    """What a column holds; the value says it in words."""
+    """The content of a column; the value says it in words."""
 
     TEXT = "text"
     FLAG = "true or false"

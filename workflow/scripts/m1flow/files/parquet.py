@@ -61,9 +61,9 @@ def write_rows(path: Path | str, rows: Iterable[dict], contract: str, *, provena
         provenance: what made the table, as returned by `provenance`.
     """
     schema = CONTRACTS[contract].with_metadata({PROVENANCE_KEY: json.dumps(provenance or {}, sort_keys=True).encode()})
-    coming = iter(rows)
+    remaining = iter(rows)
     with atomic_file(path) as temporary, pq.ParquetWriter(temporary, schema, **_AS_PARQUET) as writer:
-        while chunk := list(islice(coming, _CHUNK)):
+        while chunk := list(islice(remaining, _CHUNK)):
             writer.write_table(pa.Table.from_pylist(chunk, schema=schema))
 
 
@@ -105,7 +105,7 @@ def iterate_table(path: Path | str, contract: str) -> Iterator[dict]:
 
 
 def _readable(path: Path | str, contract: str, wanted: list[str], read: Callable[[], Any]) -> Any:
-    """What ``read`` gives of a Parquet file that has the columns wanted."""
+    """The result of ``read`` on a Parquet file, after a check that it has the columns wanted."""
     with _named(path):
         present = pq.read_schema(path)
         missing = [name for name in wanted if name not in present.names]
@@ -158,7 +158,7 @@ def _typed_column(path: Path | str, contract: str, table: pa.Table, field: pa.Fi
 
 
 def read_provenance(path: Path | str) -> dict:
-    """What made a table: the mapping given to `write_table`.
+    """A table's provenance: the mapping given to `write_table`.
 
     Raises:
         M1FlowError: the file is missing or no Parquet.

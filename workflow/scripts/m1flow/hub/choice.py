@@ -1,4 +1,4 @@
-"""Which of a repository's files are read: those of a split, or a model's. Never pickles or code."""
+"""Choice of a repository's files to read: those of a split, or a model's. Never pickles or code."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def split_files(repository: Repository, commit: str, files: Mapping[str, Any], s
 
 
 def _card_header(card: Path) -> dict:
-    """The YAML at a card's top; a card without a valid one says nothing."""
+    """The YAML header of a card; empty if the card has no valid one."""
     text = card.read_text(encoding="utf-8", errors="replace")
     header = re.match(r"---\r?\n(.*?)\r?\n---", text, re.DOTALL)
     try:
@@ -85,7 +85,7 @@ def _card_header(card: Path) -> dict:
 
 
 def _splits(entry: Mapping[str, Any]) -> dict[str, list[str]]:
-    """A card's config as patterns by split; nothing where it doesn't list them."""
+    """A card's config as patterns by split; empty if it doesn't list them."""
     data_files, folder = entry.get("data_files"), entry.get("data_dir")
     if isinstance(data_files, str) or (isinstance(data_files, list) and all(isinstance(f, str) for f in data_files)):
         data_files = [{"split": "train", "path": data_files}]

@@ -1,4 +1,4 @@
-"""Which commit of a hub repository a study uses: written beside its config on first use, enforced from then on."""
+"""The lock of a study's hub commits: written beside its config on first use, enforced from then on."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Lock:
         self.path = Path(path)
 
     def read(self) -> dict[str, str]:
-        """All that is locked; nothing where there is no file."""
+        """All locked commits; empty if there is no file."""
         content = read_json(self.path) if self.path.exists() else {}
         if not isinstance(content, dict) or not all(COMMIT.fullmatch(str(commit)) for commit in content.values()):
             raise M1FlowError(f"{self.path}: not a lock (commits by repository); restore or delete it")

@@ -77,7 +77,7 @@ class Repository:
         """
         from huggingface_hub import hf_hub_download
 
-        for left in reversed(range(self._attempts)):
+        for attempts_left in reversed(range(self._attempts)):
             path = Path(
                 self._ask(
                     lambda: hf_hub_download(
@@ -98,7 +98,7 @@ class Repository:
             log.warning("%s: %s is %s, not %s: fetched anew", self.hub, file.path, found, expected)
             path.resolve().unlink(missing_ok=True)
             path.unlink(missing_ok=True)
-            if left:
+            if attempts_left:
                 time.sleep(self._first_wait)
         raise self._problem(
             f"{self.hub}: {file.path} arrived as {found}, the hub lists {expected}; rerun, and if it stays "
@@ -127,7 +127,7 @@ class Repository:
         return M1FlowError(f"{self.where}: {reason}")
 
     def _reason(self, error: Exception, what: str) -> tuple[str, bool]:
-        """What went wrong, as "problem; cure", and whether it may pass by itself."""
+        """The error as "problem; cure", and whether it may be temporary."""
         from huggingface_hub import errors
 
         if isinstance(error, errors.LocalEntryNotFoundError) and isinstance(error.__cause__, Exception):

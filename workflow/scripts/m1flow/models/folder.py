@@ -60,7 +60,7 @@ def check_model_folder(folder: Path | str) -> Path:
 
 
 def model_id(folder: Path | str, dtype: str = "float32") -> str:
-    """What a model generates with: a hash of its weights, tokenizer and configuration, and the dtype it runs in.
+    """A model's identity: a hash of its weights, tokenizer and configuration, and the dtype it runs in.
 
     Files of 64 MB and more are hashed once: their hash is remembered in the user's cache folder by path, size and time.
 
@@ -107,24 +107,26 @@ def link_files(source: Path | str, target: Path) -> None:
             link.symlink_to(os.path.relpath(real, place) if inside else real)
 
 
-def context_length(folder: Path | str, asked: int | None) -> int:
+def context_length(folder: Path | str, max_model_len: int | None) -> int:
     """The longest prompt with its completion, in tokens: what ``max_model_len`` asks for, or the model was made for.
 
     Args:
         folder: the model's.
-        asked: the engine's ``max_model_len``; None takes the model's own.
+        max_model_len: the engine's ``max_model_len``; None takes the model's own.
 
     Raises:
         M1FlowError: ``max_model_len`` is longer than the model's positions go.
     """
     config = _read_config(Path(folder))
-    made_for = config.get("max_position_embeddings") or config.get("text_config", {}).get("max_position_embeddings")
-    asked = asked or made_for
-    if asked is None:
+    own_length = config.get("max_position_embeddings") or config.get("text_config", {}).get("max_position_embeddings")
+    max_model_len = max_model_len or own_length
+    if max_model_len is None:
         raise M1FlowError(f"{folder}/config.json: max_position_embeddings is missing; set engine.max_model_len")
-    if made_for is not None and asked > made_for:
-        raise M1FlowError(f"engine.max_model_len: {asked} is more than the {made_for} positions of {folder}; lower it")
-    return asked
+    if own_length is not None and max_model_len > own_length:
+        raise M1FlowError(
+            f"engine.max_model_len: {max_model_len} is more than the {own_length} positions of {folder}; lower it"
+        )
+    return max_model_len
 
 
 def _read_config(folder: Path) -> dict:
@@ -139,7 +141,7 @@ def _read_config(folder: Path) -> dict:
 
 
 def _check_no_code(path: Path, config: Any) -> None:
-    """Refuse what asks for code of its own: run, it could do anything; passed over, it isn't the model."""
+    """Refuse a model with code of its own: run, it could do anything; left out, the model would be another."""
     if isinstance(config, dict) and "auto_map" in config:
         raise M1FlowError(
             f"{path}: auto_map asks for code of the model's own, which is never run; use a model that transformers "

@@ -88,7 +88,7 @@ class Formatter:
         return [self.decode([token]) for token in range(len(self._tokenizer))]
 
     def answer_opening(self, natural: bool) -> list[int]:
-        """What stands between thinking and an option as an answer states it, encoded as in training examples."""
+        """The text between thinking and an option as an answer states it, encoded as in training examples."""
         ids = [*self.natural_end, *self._answer_start] if natural else self.forced_end
         text = self.decode(ids)
         return ids if not text or text[-1].isspace() else [*ids, *self.encode(" ")]

@@ -1,4 +1,4 @@
-"""Which GPUs a job takes, where several jobs share a machine that no scheduler divides."""
+"""Claiming GPUs for a job, where several jobs share a machine that no scheduler divides."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def claimed_gpus(count: int) -> Iterator[list[str]]:
 
 @contextlib.contextmanager
 def claiming_gpus(count: int, opening: Callable[[], Opened]) -> Iterator[Callable[[], Opened]]:
-    """Give what opens an engine, once it is called, on GPUs that it claims then; they are given back at the end.
+    """Yield a function that claims GPUs and opens an engine on them; the GPUs are given back at the end.
 
     So a job that finds all it needs in its journal waits for no GPU.
 
@@ -79,7 +79,7 @@ def claiming_gpus(count: int, opening: Callable[[], Opened]) -> Iterator[Callabl
 
 
 def free_memory() -> None:
-    """Give back what an engine that was closed, or never opened, still holds."""
+    """Free the memory that an engine still holds after it was closed or failed to open."""
     gc.collect()
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_available():
@@ -88,7 +88,7 @@ def free_memory() -> None:
 
 def _take(visible: Mapping[str, str], count: int) -> dict[str, IO]:
     """Locks by name of the first GPUs that are free."""
-    told = False
+    warned = False
     while True:
         taken: dict[str, IO] = {}
         for name, unique in visible.items():
@@ -98,10 +98,10 @@ def _take(visible: Mapping[str, str], count: int) -> dict[str, IO]:
             return taken
         for lock in taken.values():  # all or none, so that two jobs never wait for each other
             lock.close()
-        if not told:
+        if not warned:
             others = ", ".join(name for name in visible if name not in taken)
             log.info("waiting for %d of %d GPUs to be free: other jobs have %s", count, len(visible), others)
-            told = True
+            warned = True
         time.sleep(_POLL_SECONDS)
 
 
@@ -118,7 +118,7 @@ def _lock(unique: str) -> IO | None:
 
 
 def _visible_gpus() -> dict[str, str]:
-    """Names that CUDA takes (numbers, or what the scheduler has put there), and what no other GPU is called."""
+    """Names that CUDA takes (numbers, or what the scheduler has set), each with a name that no other GPU has."""
     listed = _listed_gpus()
     names = os.environ[_VISIBLE].split(",") if _VISIBLE in os.environ else map(str, range(len(listed)))
     return {name.strip(): _unique(name.strip(), listed) for name in names if name.strip()}

@@ -66,14 +66,14 @@ def build_pool(
     duplicates = _duplicates(pool, threshold, origins.get("sources", {}), processes)
     log.info("%d of %d questions repeat an earlier one", len(duplicates), len(pool))
     unique = np.setdiff1d(np.arange(len(pool)), list(duplicates))
-    exam = BenchmarkIndex(questions, folded, threshold, origins.get("benchmarks"), processes)
-    found = exam.find(mode, pool.iloc[unique], [folded[i] for i in unique], origins.get("sources"))
+    index = BenchmarkIndex(questions, folded, threshold, origins.get("benchmarks"), processes)
+    found = index.find(mode, pool.iloc[unique], [folded[i] for i in unique], origins.get("sources"))
     contaminated = {int(unique[row]): match for row, match in found.items()}
     log.info("%d of the other %d are in a benchmark", len(contaminated), len(unique))
 
     removed = _removed(pool, questions, duplicates, contaminated)
     kept = pool.drop(index=[*duplicates, *contaminated]).reset_index(drop=True)
-    counts = _counts(pool, kept, removed) | {"decontamination": mode, "recall": _recall(exam, settings)}
+    counts = _counts(pool, kept, removed) | {"decontamination": mode, "recall": _recall(index, settings)}
     _refuse_empty_sources(counts, removed)
     return kept, removed, counts
 
@@ -90,9 +90,9 @@ def _concat(tables: Sequence[pd.DataFrame], section: str) -> pd.DataFrame:
                 f"config: {section}.{source}: question_id: {question!r} stands for {number} questions; "
                 "give each its own id, or leave out the repeated rows"
             )
-    said: dict[str, tuple[str, str]] = {}
+    first_seen: dict[str, tuple[str, str]] = {}
     for row in table.itertuples(index=False):
-        source, text = said.setdefault(row.question_id, (row.source, row.stem))
+        source, text = first_seen.setdefault(row.question_id, (row.source, row.stem))
         if text != row.stem:
             raise M1FlowError(
                 f"config: {section}.{row.source}: question_id: {row.question_id!r} is another question in {source}; "
@@ -107,7 +107,7 @@ def _refuse_same_sets(
     questions: pd.DataFrame,
     origins: Mapping[str, Mapping[str, str]],
 ) -> None:
-    """A benchmark that is a source: training on it, or removing all of it, is hardly meant."""
+    """Refuse a benchmark that is also a source: training on it, or removing all of it, is hardly intended."""
     holders: dict[Any, set[str]] = {}
     for source, question, origin in zip(
         pool["source"], folded, origin_keys(pool, origins.get("sources", {})), strict=True
@@ -192,12 +192,12 @@ def _removed(
     return removed.astype({"rule": "string"})
 
 
-def _recall(exam: BenchmarkIndex, settings: PoolSettings) -> list[dict[str, Any]]:
-    """How many planted copies of each kind each mode catches. They never enter the pool."""
+def _recall(index: BenchmarkIndex, settings: PoolSettings) -> list[dict[str, Any]]:
+    """The number of planted copies of each kind that each mode catches. They never enter the pool."""
     found = []
-    for kind, copies in planted_copies(exam.questions, settings.planted, settings.seed).items():
+    for kind, copies in planted_copies(index.questions, settings.planted, settings.seed).items():
         for mode in MODES:
-            caught = len(exam.find(mode, copies))
+            caught = len(index.find(mode, copies))
             found.append({"kind": kind, "mode": mode, "planted": len(copies), "caught": caught})
             log.info("mode %s catches %d of %d planted copies: %s", mode, caught, len(copies), kind)
     return found
@@ -229,9 +229,9 @@ def _refuse_empty_sources(counts: Mapping[str, Any], removed: pd.DataFrame) -> N
     for source, line in counts["sources"].items():
         if line["kept"]:
             continue
-        gone = removed.loc[removed["source"] == source, "matched_source"].value_counts()
+        matched = removed.loc[removed["source"] == source, "matched_source"].value_counts()
         raise M1FlowError(
             f"config: sources.{source}: none of its {line['questions']} questions is left ({line['duplicate']} "
-            f"duplicates, {line['contaminated']} in a benchmark; most are in {gone.index[0]}); remove this source, or "
-            "raise pool.similarity"
+            f"duplicates, {line['contaminated']} in a benchmark; most are in {matched.index[0]}); remove this source, "
+            "or raise pool.similarity"
         )

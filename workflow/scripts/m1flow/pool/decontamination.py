@@ -1,4 +1,4 @@
-"""Which training questions a benchmark asks: the paper's comparison, and one that finds copies in disguise."""
+"""Finding benchmark questions in training data: the paper's comparison, and one that finds copies in disguise."""
 
 from __future__ import annotations
 
@@ -71,9 +71,9 @@ class BenchmarkIndex:
         for position, key in enumerate(origin_keys(questions, origins or {})):
             if key:
                 self.origins.setdefault(key, []).append(position)
-        self._asked = folded_questions(questions)
+        self._folded = folded_questions(questions)
         self._rarity = Rarity(pool)
-        self._surprise = [self._rarity.of(question.stem.split()) for question in self._asked]
+        self._surprise = [self._rarity.of(question.stem.split()) for question in self._folded]
 
     def find(
         self,
@@ -113,14 +113,14 @@ class BenchmarkIndex:
         if mode == "paper":
             yield from self._paper(questions)
             return
-        theirs = folded or folded_questions(questions)
+        candidates = folded or folded_questions(questions)
         for row, key in enumerate(origin_keys(questions, origins or {})):
             for position in self.origins.get(key, ()) if key else ():
-                yield Match(row, position, "origin", fuzz.ratio(self._asked[position].stem, theirs[row].stem))
-        yield from self._find_equal(theirs)
+                yield Match(row, position, "origin", fuzz.ratio(self._folded[position].stem, candidates[row].stem))
+        yield from self._find_equal(candidates)
         if self.similarity < EXACT:
-            yield from self._find_contained(theirs)
-            yield from self._find_similar(theirs)
+            yield from self._find_contained(candidates)
+            yield from self._find_similar(candidates)
 
     def _paper(self, questions: pd.DataFrame) -> Iterator[Match]:
         """The paper's comparison: a question with its options against the bare benchmark question."""
@@ -129,105 +129,108 @@ class BenchmarkIndex:
         for i, j, score in zip(*similar_pairs(prompts, bare, self.similarity, self.processes), strict=True):
             yield Match(int(i), int(j), "ratio of the prompt", float(score))
 
-    def _find_equal(self, theirs: Sequence[FoldedQuestion]) -> Iterator[Match]:
+    def _find_equal(self, candidates: Sequence[FoldedQuestion]) -> Iterator[Match]:
         places: dict[str, list[int]] = {}
-        for position, question in enumerate(self._asked):
+        for position, question in enumerate(self._folded):
             places.setdefault(question.joined[0], []).append(position)
-        for row, question in enumerate(theirs):
+        for row, question in enumerate(candidates):
             for position in places.get(question.joined[0], ()):
                 if self._is_same_text(position, question):
                     yield Match(row, position, "same text", float(EXACT))
 
-    def _is_same_text(self, position: int, other: FoldedQuestion) -> bool:
-        exam = self._asked[position]
-        if self._surprise[position] >= SPECIFIC or exam.joined[1] == other.joined[1]:
+    def _is_same_text(self, position: int, candidate: FoldedQuestion) -> bool:
+        question = self._folded[position]
+        if self._surprise[position] >= SPECIFIC or question.joined[1] == candidate.joined[1]:
             return True
         # Where equality is asked for, questions come from templates: the same text is the same question, common or not.
-        return exam.answer == other.answer and (self.similarity >= EXACT or self._is_recognisable(position))
+        return question.answer == candidate.answer and (self.similarity >= EXACT or self._is_recognisable(position))
 
     def _is_recognisable(self, position: int) -> bool:
-        return self._surprise[position] + self._rarity.of(self._asked[position].answer.split()) >= RECOGNISABLE
+        return self._surprise[position] + self._rarity.of(self._folded[position].answer.split()) >= RECOGNISABLE
 
-    def _find_contained(self, theirs: Sequence[FoldedQuestion]) -> Iterator[Match]:
+    def _find_contained(self, candidates: Sequence[FoldedQuestion]) -> Iterator[Match]:
         """Copies by the words and word pairs they hold."""
         units, owners, tests = [], [], []
-        for position, exam in enumerate(self._asked):
+        for position, question in enumerate(self._folded):
             distinctive = self._surprise[position] >= DISTINCTIVE
-            units.append(set(word_pairs(exam.stem)) if distinctive else exam.features)
+            units.append(set(word_pairs(question.stem)) if distinctive else question.features)
             owners.append(position)
             tests.append(self._judge_stem)
-            if len(exam.context.split()) >= PASSAGE_WORDS:
-                units.append(set(word_pairs(exam.context)))
+            if len(question.context.split()) >= PASSAGE_WORDS:
+                units.append(set(word_pairs(question.context)))
                 owners.append(position)
                 tests.append(self._judge_context)
         judged = 0
-        for unit, row in containing(units, theirs, self._rarity, HALF):
+        for unit, row in containing(units, candidates, self._rarity, HALF):
             judged += 1
-            rule = tests[unit](owners[unit], theirs[row])
+            rule = tests[unit](owners[unit], candidates[row])
             if rule:
-                exam = self._asked[owners[unit]]
-                yield Match(row, owners[unit], rule, fuzz.ratio(exam.stem, theirs[row].stem))
+                question = self._folded[owners[unit]]
+                yield Match(row, owners[unit], rule, fuzz.ratio(question.stem, candidates[row].stem))
         log.info("%d pairs share half of their words, and were judged", judged)
 
-    def _judge_context(self, position: int, other: FoldedQuestion) -> str | None:
-        pairs = set(word_pairs(self._asked[position].context))
-        return "context" if self._held(pairs, other) >= NEARLY_ALL else None
+    def _judge_context(self, position: int, candidate: FoldedQuestion) -> str | None:
+        pairs = set(word_pairs(self._folded[position].context))
+        return "context" if self._held(pairs, candidate) >= NEARLY_ALL else None
 
-    def _judge_stem(self, position: int, other: FoldedQuestion) -> str | None:
-        """The rule by which ``other`` asks this benchmark question, or None."""
-        exam = self._asked[position]
-        pairs = self._held(set(word_pairs(exam.stem)), other)
-        answer, options = exam.answer == other.answer, _share(map(other.holds, exam.options))
+    def _judge_stem(self, position: int, candidate: FoldedQuestion) -> str | None:
+        """The rule by which ``candidate`` asks this benchmark question, or None."""
+        question = self._folded[position]
+        pairs = self._held(set(word_pairs(question.stem)), candidate)
+        answer = question.answer == candidate.answer
+        options = _share(map(candidate.holds, question.options))
         if self._surprise[position] >= DISTINCTIVE:
             if pairs >= ALL:
                 return "contained"
             # Dropped words leave nothing in their place; in a short stem, another word asks another question.
-            in_place = len(exam.stem.split()) >= LONG_WORDS or self._new(exam, other) <= FEW
+            in_place = len(question.stem.split()) >= LONG_WORDS or self._new(question, candidate) <= FEW
             if pairs >= (MANY if options >= HALF else MOST) and (in_place or answer or options >= HALF):
                 return "words"
         if options >= ALL and pairs >= ALL:
             return "contained, same options"
-        if not answer or self._rarity.are_common(exam.options):
+        if not answer or self._rarity.are_common(question.options):
             return None
-        words = self._held_words(exam, other)
-        if options >= ALL and (words >= HALF or self._new(exam, other) <= FEW):
+        words = self._held_words(question, candidate)
+        if options >= ALL and (words >= HALF or self._new(question, candidate) <= FEW):
             return "words, same options"
         if options >= HALF and words >= NEARLY_ALL and self._is_recognisable(position):
             return "words, same answer"
         return None
 
-    def _held(self, features: set[tuple[str, str]], other: FoldedQuestion) -> float:
+    def _held(self, features: set[tuple[str, str]], candidate: FoldedQuestion) -> float:
         total = held = 0.0
         for feature in sorted(features):
             surprise = self._rarity.feature(feature)
             total += surprise
-            held += surprise * (feature in other.features)
+            held += surprise * (feature in candidate.features)
         return held / total if total else 0.0
 
-    def _held_words(self, exam: FoldedQuestion, other: FoldedQuestion) -> float:
-        stem = Counter(exam.stem.split())
+    def _held_words(self, question: FoldedQuestion, candidate: FoldedQuestion) -> float:
+        stem = Counter(question.stem.split())
         total = sum(self._rarity.word(word) * count for word, count in stem.items())
-        return sum(self._rarity.word(word) * min(count, other.words[word]) for word, count in stem.items()) / total
+        return sum(self._rarity.word(word) * min(count, candidate.words[word]) for word, count in stem.items()) / total
 
-    def _new(self, exam: FoldedQuestion, other: FoldedQuestion) -> float:
+    def _new(self, question: FoldedQuestion, candidate: FoldedQuestion) -> float:
         """The share of the other stem that isn't in the benchmark question."""
-        stem = other.stem.split()
-        return self._rarity.of(word for word in stem if word not in exam.words) / self._rarity.of(stem)
+        stem = candidate.stem.split()
+        return self._rarity.of(word for word in stem if word not in question.words) / self._rarity.of(stem)
 
-    def _find_similar(self, theirs: Sequence[FoldedQuestion]) -> Iterator[Match]:
+    def _find_similar(self, candidates: Sequence[FoldedQuestion]) -> Iterator[Match]:
         """Copies by the characters of their stems; short stems need the answer or the options to agree as well."""
-        places = [position for position in range(len(self._asked)) if self._is_recognisable(position)]
-        stems, other_stems = [self._asked[position].stem for position in places], [question.stem for question in theirs]
-        for row, place, score in zip(*similar_pairs(other_stems, stems, self.similarity, self.processes), strict=True):
-            exam, other = self._asked[places[place]], theirs[row]
-            if len(exam.stem.split()) >= LONG_WORDS or (
-                exam.answer == other.answer and _share(map(other.holds, exam.options)) >= HALF
+        places = [position for position in range(len(self._folded)) if self._is_recognisable(position)]
+        stems = [self._folded[position].stem for position in places]
+        candidate_stems = [candidate.stem for candidate in candidates]
+        pairs = similar_pairs(candidate_stems, stems, self.similarity, self.processes)
+        for row, place, score in zip(*pairs, strict=True):
+            question, candidate = self._folded[places[place]], candidates[row]
+            if len(question.stem.split()) >= LONG_WORDS or (
+                question.answer == candidate.answer and _share(map(candidate.holds, question.options)) >= HALF
             ):
                 yield Match(int(row), places[place], "ratio", float(score))
 
 
 def origin_keys(questions: pd.DataFrame, origins: Mapping[str, str]) -> list[tuple[str, str] | None]:
-    """Which row of which upstream data set each question is, where that is known.
+    """The upstream data set and row of each question, where they are known.
 
     Args:
         questions: questions table.

@@ -46,9 +46,9 @@ def find_leaks(
     columns = CONTRACTS["questions"].names
     folded = folded_questions(pd.concat([pool[columns], removed[columns]], ignore_index=True))
     questions = pd.concat([table[columns] for table in benchmarks], ignore_index=True)
-    exam = BenchmarkIndex(questions, folded, float(settings.similarity), origins.get("benchmarks"), processes)
+    index = BenchmarkIndex(questions, folded, float(settings.similarity), origins.get("benchmarks"), processes)
     best: dict[tuple[int, int], Match] = {}
-    for match in exam.matches(settings.decontamination, pool, folded[: len(pool)], origins.get("sources")):
+    for match in index.matches(settings.decontamination, pool, folded[: len(pool)], origins.get("sources")):
         pair = match.position, match.row
         if pair not in best or match.similarity > best[pair].similarity:
             best[pair] = match
@@ -58,11 +58,11 @@ def find_leaks(
             names[question].append(name)
     rows = []
     for (position, row), match in sorted(best.items()):
-        exam_question, training_question = questions.iloc[position], pool.iloc[row]
+        benchmark_question, training_question = questions.iloc[position], pool.iloc[row]
         rows.append(
             {
-                "benchmark": exam_question["source"],
-                "question_id": exam_question["question_id"],
+                "benchmark": benchmark_question["source"],
+                "question_id": benchmark_question["question_id"],
                 "matched_id": training_question["question_id"],
                 "matched_source": training_question["source"],
                 "rule": match.rule,

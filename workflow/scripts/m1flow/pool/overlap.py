@@ -1,4 +1,4 @@
-"""What questions share with benchmark questions: words and word pairs, weighted by how rare they are.
+"""Overlap of questions with benchmark questions: words and word pairs, weighted by how rare they are.
 
 Everything here is about folded text: case, accents, punctuation and white space are gone, words are what is left.
 """
@@ -23,7 +23,7 @@ PRIOR = 1000
 
 ROWS_TOGETHER = 4096
 COMMON = 300
-"""Questions that hold a feature, from which on it isn't worth looking up."""
+"""A feature that more questions than this hold isn't worth looking up."""
 
 LEAST_KEPT = 0.7
 """Share of a unit's surprise that is looked up all the same."""

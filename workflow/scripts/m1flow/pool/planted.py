@@ -123,4 +123,4 @@ KINDS: dict[str, Callable[[dict[str, Any], random.Random], dict[str, Any] | None
     "5 % of words dropped": _words_dropped,
     "sentences reordered": _sentences_reordered,
 }
-"""What a copy may look like; None says that a question can't look so."""
+"""The disguises of a copy, by name; a result of None: the question can't be disguised so."""

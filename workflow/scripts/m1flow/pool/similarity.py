@@ -192,7 +192,7 @@ class _Join:
         return int((high - low).sum()) // (2 if self.same else 1)
 
     def pieces(self) -> Iterator[tuple[str, Level, int, int]]:
-        """What `sign` is to be called with, about SIGNED_TOGETHER bits each."""
+        """Arguments for `sign`, of about SIGNED_TOGETHER bits each."""
         for side in ("rows",) if self.same else ("rows", "columns"):
             for level in LEVELS:
                 start, stop = getattr(self, side).span(level)

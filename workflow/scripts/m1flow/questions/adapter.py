@@ -1,4 +1,4 @@
-"""What an adapter is: what it declares, and the function that gives rows."""
+"""Adapters: what each one declares, and the function that gives rows."""
 
 from __future__ import annotations
 

@@ -69,9 +69,9 @@ class SourceEntry:
                     yield file, row
         for field, values in self._wanted.items():
             if missing := sorted(values - set(self._found[field])):
-                there = ", ".join(value for value, _ in self._found[field].most_common(20))
+                found_values = ", ".join(value for value, _ in self._found[field].most_common(20))
                 raise M1FlowError(
-                    f"{self.where}: {self.name}: where.{field}: no row has {missing[0]!r}; there are {there}"
+                    f"{self.where}: {self.name}: where.{field}: no row has {missing[0]!r}; there are {found_values}"
                 )
 
     def _selected(self, file: Path, row: Record) -> bool:

@@ -187,26 +187,26 @@ def questions(
     if not drugs:
         raise M1FlowError(f"source {split}: drugs: the formulary has no {kind} drugs; raise formulary.{kind}_drugs")
     rng = random.Random(f"questions {settings.seed} {seed} {split}")
-    made: dict[str, dict[str, Any]] = {}
+    by_stem: dict[str, dict[str, Any]] = {}
     misses = 0
-    while len(made) < count:
+    while len(by_stem) < count:
         question = _question(rng, rng.choices(drugs, k=rng.randint(shortest, longest)))
         if _is_practice(question["stem"]) != practice:
             continue
-        misses = misses + 1 if question["stem"] in made else 0
+        misses = misses + 1 if question["stem"] in by_stem else 0
         if misses > 1000:
             raise M1FlowError(
-                f"source {split}: questions: only {len(made)} distinct ones of {count} exist; "
+                f"source {split}: questions: only {len(by_stem)} distinct ones of {count} exist; "
                 "ask for fewer, or lengthen `chain`"
             )
-        made.setdefault(question["stem"], question | {"origin_id": f"{split}-{len(made)}"})
-    return list(made.values())
+        by_stem.setdefault(question["stem"], question | {"origin_id": f"{split}-{len(by_stem)}"})
+    return list(by_stem.values())
 
 
 def corpus(
     settings: FormularySettings, wanted: CorpusSettings, ask: Callable[[Mapping[str, Any]], str], seed: int = 0
 ) -> Iterator[dict[str, str]]:
-    """What a base model reads: what each drug does, and questions answered without thinking.
+    """The corpus of a base model: what each drug does, and questions answered without thinking.
 
     Args:
         settings: the formulary's.

@@ -55,8 +55,10 @@ class RecordedOrders:
         recorded = self._orders.get((stem, *sorted(texts)))
         if recorded is None:
             return None
-        left = list(range(len(texts)))
-        return [left.pop(next(n for n, index in enumerate(left) if texts[index] == text)) for text in recorded]
+        remaining = list(range(len(texts)))
+        return [
+            remaining.pop(next(n for n, index in enumerate(remaining) if texts[index] == text)) for text in recorded
+        ]
 
 
 def recorded_question(row: Mapping[str, Any]) -> tuple[str, list[str]]:

@@ -1,4 +1,4 @@
-"""Where questions come from: which files, which of their rows, through which adapter."""
+"""Reading questions: which files, which of their rows, through which adapter."""
 
 from __future__ import annotations
 

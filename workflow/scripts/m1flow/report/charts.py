@@ -1,4 +1,4 @@
-"""What the report's charts share: the figure, its look on the page and on paper, and the marks of models and budgets.
+"""Shared parts of the report's charts: the figure, its look on page and paper, and the marks of models and budgets.
 
 Colours are CSS variables on the page, so that light, dark and print styles need no second chart; static files get the
 light theme's values.
@@ -93,17 +93,17 @@ class Figure:
         """The figure as one static SVG in the light theme, with a legend."""
         if not self.panels:
             return _notice(self.empty)
-        together: dict[str, Any] = {"datasets": {}, "params": {}}
+        shared: dict[str, Any] = {"datasets": {}, "params": {}}
         for _, spec in self._plain:
-            together["datasets"] |= spec["datasets"]
-            together["params"] |= {param["name"]: param for param in spec.get("params", ())}
+            shared["datasets"] |= spec["datasets"]
+            shared["params"] |= {param["name"]: param for param in spec.get("params", ())}
         spec = {
             "$schema": self._plain[0][1]["$schema"],
             "concat": [_panel(heading, spec) for heading, spec in self._plain],
             "columns": self.columns,
             "spacing": 28,
-            "datasets": together["datasets"],
-            "params": list(together["params"].values()),
+            "datasets": shared["datasets"],
+            "params": list(shared["params"].values()),
             "config": _theme(PALETTE, INK),
             "background": INK["paper"],
             "padding": 12,
@@ -113,12 +113,12 @@ class Figure:
     @functools.cached_property
     def _plain(self) -> list[tuple[str, dict]]:
         """Heading and spec of every panel as it was drawn up; altair takes its time over each."""
-        made = []
+        specs = []
         for heading, chart in self.panels:
             spec = chart.to_dict()
             spec["datasets"] = {name: [_known(row) for row in rows] for name, rows in spec.get("datasets", {}).items()}
-            made.append((heading, spec))
-        return made
+            specs.append((heading, spec))
+        return specs
 
 
 def write_files(figures: Iterable[Figure], folder: Path) -> list[Path]:
@@ -322,7 +322,7 @@ PAPER_LOOKS = {
     "colours": {f"var(--{name})": value for name, value in INK.items()}
     | {f"var(--series-{number})": value for number, value in enumerate(PALETTE, 1)},
 }
-"""What the page needs to save a figure as it stands in a paper: the theme, and what each CSS variable stands for."""
+"""Data for saving a figure from the page as in a paper: the theme, and the colour of each CSS variable."""
 
 
 def _set_colours(node: Any, replacements: Mapping[str, str]) -> Any:
@@ -347,8 +347,8 @@ def _colour(value: Any, replacements: Mapping[str, str]) -> Any:
 
 def _panel(heading: str, spec: Mapping[str, Any]) -> dict:
     """A panel as a part of a larger figure."""
-    mine = {name: value for name, value in spec.items() if name not in ("$schema", "config", "datasets", "params")}
-    return copy.deepcopy(mine) | {"width": 240, "height": 180, "title": heading}
+    content = {name: value for name, value in spec.items() if name not in ("$schema", "config", "datasets", "params")}
+    return copy.deepcopy(content) | {"width": 240, "height": 180, "title": heading}
 
 
 def _known(row: Mapping[str, Any]) -> dict[str, Any]:

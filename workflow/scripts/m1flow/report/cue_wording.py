@@ -6,5 +6,5 @@ from m1flow.sweep.plan import NO_CUE
 
 
 def by_cue(cue: str) -> str:
-    """What forced thinking on, as sentences and labels put it."""
+    """The cause of forced thinking, as sentences and labels put it."""
     return "without a cue" if cue == NO_CUE else f"by “{cue}”"

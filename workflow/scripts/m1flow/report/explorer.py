@@ -33,13 +33,13 @@ from m1flow.text.shown import clean
 log = logging.getLogger(__name__)
 
 MOST_BYTES = 4_000_000
-"""Of the packed data, as it stands in the page."""
+"""The most bytes of packed data in the page."""
 
 MOST_SAMPLES = 4
-"""Of one question; more are left out."""
+"""The most samples of one question; more are left out."""
 
 TRAINING_QUESTIONS = 40
-"""Shown with their teachers' traces."""
+"""Training questions shown with their teachers' traces."""
 
 LONGEST_LESSON = 30_000
 """Characters shown of a teacher's trace."""
@@ -58,7 +58,7 @@ _QUESTION = "question_id source context stem options answer_index".split()
 
 @dataclass(frozen=True)
 class Explorer:
-    """What the page's explorer shows.
+    """The content of the page's explorer.
 
     Attributes:
         data: the packed questions, empty where there are none; see `packed`.
@@ -160,11 +160,13 @@ def _draw(known: pd.DataFrame, lead: str, most_bytes: int) -> list[Key]:
     """Benchmark and id of the questions to show, spread over benchmarks and categories, the first ones most widely."""
     key = ["benchmark", "question_id"]
     size = known.groupby(key, sort=False)["bytes"].sum()
-    mine = known[known["model"] == lead].set_index(key)
-    mine = mine.assign(size=size, order=[_digest(question_id) for _, question_id in mine.index]).sort_values("order")
-    mine = mine.assign(turn=mine.groupby(["benchmark", "category"]).cumcount())
-    mine = mine.sort_values(["turn", "order"], kind="stable")
-    return mine.index[mine["size"].cumsum() <= most_bytes].tolist()
+    ranked = known[known["model"] == lead].set_index(key)
+    ranked = ranked.assign(size=size, order=[_digest(question_id) for _, question_id in ranked.index]).sort_values(
+        "order"
+    )
+    ranked = ranked.assign(turn=ranked.groupby(["benchmark", "category"]).cumcount())
+    ranked = ranked.sort_values(["turn", "order"], kind="stable")
+    return ranked.index[ranked["size"].cumsum() <= most_bytes].tolist()
 
 
 def _digest(text: str) -> str:
@@ -212,13 +214,13 @@ def _add_model(
     cells = shown_cells(
         list(dict.fromkeys(zip(rows["budget"], rows["extensions"], rows["cue"], strict=True))), first_cue
     )
-    mine = known[known["model"] == model.name]
-    category = dict(zip(zip(mine["benchmark"], mine["question_id"], strict=True), mine["category"], strict=True))
-    place = {name: at for at, name in enumerate(failures.MEANING)}
+    lookup = known[known["model"] == model.name]
+    category = dict(zip(zip(lookup["benchmark"], lookup["question_id"], strict=True), lookup["category"], strict=True))
+    numbers = {name: at for at, name in enumerate(failures.MEANING)}
     for key, part in rows.groupby(["benchmark", "question_id"], sort=False):
         if key in category:
             samples = [pack(one, cells) for _, one in part.groupby("sample", sort=True)]
-            drawn_questions[key]["m"][number] = [place[category[key]], samples]
+            drawn_questions[key]["m"][number] = [numbers[category[key]], samples]
     shown = [[budget, count, clean(cue)] for budget, count, cue in cells]
     return {"name": clean(model.name), "label": clean(model.label), "cells": shown}
 

@@ -46,7 +46,7 @@ class Paired:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What one sentence is about: what a difference would mean, its numbers, and the rest of the sentence."""
+    """The content of one sentence: what a difference would mean, its numbers, and the rest of the sentence."""
 
     what: str
     paired: Paired
@@ -68,11 +68,13 @@ def findings(rows: pd.DataFrame, models: Sequence[Model], cue: str = "Wait") -> 
     lead = headline(list(models))
     if lead is None or not len(rows):
         return []
-    here = rows[rows["benchmark"] == rows["benchmark"].iloc[0]]
+    first_benchmark = rows[rows["benchmark"] == rows["benchmark"].iloc[0]]
     makers = (_on_budget, _on_data, _on_extensions, _on_fine_tuning)
-    made = [comparison for make in makers if (comparison := make(here, lead, list(models), cue))][:SENTENCES]
-    corrected = holm(np.array([one.paired.p for one in made]))
-    return [_sentence(one, p < 1 - CONFIDENCE) for one, p in zip(made, corrected, strict=True)]
+    comparisons = [comparison for make in makers if (comparison := make(first_benchmark, lead, list(models), cue))][
+        :SENTENCES
+    ]
+    corrected = holm(np.array([one.paired.p for one in comparisons]))
+    return [_sentence(one, p < 1 - CONFIDENCE) for one, p in zip(comparisons, corrected, strict=True)]
 
 
 def percent(estimate: Estimate) -> Markup:
@@ -93,8 +95,8 @@ def points(estimate: Estimate) -> Markup:
 
 
 def _on_budget(rows: pd.DataFrame, lead: Model, models: list[Model], cue: str) -> Comparison | None:
-    mine = rows[(rows["model"] == lead.name) & (rows["extensions"] == 0)]
-    budgets = sorted(mine["budget"].unique())
+    lead_rows = rows[(rows["model"] == lead.name) & (rows["extensions"] == 0)]
+    budgets = sorted(lead_rows["budget"].unique())
     if len(budgets) < 2:
         return None
     paired = _paired(*(_cell(rows, lead, budget) for budget in (budgets[0], budgets[-1])))
@@ -172,10 +174,10 @@ def _on_fine_tuning(rows: pd.DataFrame, lead: Model, models: list[Model], cue: s
     base = next((model for model in models if not model.dataset and model.base == lead.base), None)
     if base is None or not lead.dataset:
         return None
-    # A model that doesn't think has but one cell; it is held against the largest budget.
+    # A model that doesn't think has only one cell, which is compared with the largest budget.
     budget = shared_budget(rows, [lead.name, base.name] if base.thinks else [lead.name])
-    own = budget if base.thinks else shared_budget(rows, [base.name])
-    if budget is None or own is None:
+    base_budget = budget if base.thinks else shared_budget(rows, [base.name])
+    if budget is None or base_budget is None:
         return None
 
     def tell(found: Paired) -> Markup:
@@ -192,13 +194,13 @@ def _on_fine_tuning(rows: pd.DataFrame, lead: Model, models: list[Model], cue: s
             points(found.change),
         )
 
-    paired = _paired(_cell(rows, base, own), _cell(rows, lead, budget))
+    paired = _paired(_cell(rows, base, base_budget), _cell(rows, lead, budget))
     return None if paired is None else Comparison("Fine-tuning on traces", paired, tell)
 
 
 def _cell(rows: pd.DataFrame, model: Model, budget: int, extensions: int = 0) -> pd.DataFrame:
-    mine = (rows["model"] == model.name) & (rows["budget"] == budget)
-    return rows[mine & (rows["extensions"] == extensions)]
+    selected = (rows["model"] == model.name) & (rows["budget"] == budget)
+    return rows[selected & (rows["extensions"] == extensions)]
 
 
 def _paired(before: pd.DataFrame, after: pd.DataFrame) -> Paired | None:

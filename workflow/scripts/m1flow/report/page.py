@@ -179,7 +179,7 @@ def funnel_stages(counts: pd.DataFrame) -> list[dict[str, Any]]:
     stages = []
     counts = counts.fillna({"name": "", "reason": "", "source": ""})
     for (stage, name), part in counts.groupby(["stage", "name"], sort=False):
-        gone = part[part["reason"] != ""].groupby("reason")["n"].sum().sort_values(ascending=False)
+        dropped = part[part["reason"] != ""].groupby("reason")["n"].sum().sort_values(ascending=False)
         kept = part[part["reason"] == ""]
         stages.append(
             {
@@ -187,7 +187,7 @@ def funnel_stages(counts: pd.DataFrame) -> list[dict[str, Any]]:
                 "label": f"{labels.get(stage, stage)} {name}".strip(),
                 "kept": int(kept["n"].sum()),
                 "sources": {s: int(n) for s, n in kept.groupby("source")["n"].sum().items() if s},
-                "dropped": {str(reason): int(n) for reason, n in gone.items()},
+                "dropped": {str(reason): int(n) for reason, n in dropped.items()},
                 "main": stage != "attempts",
             }
         )
@@ -216,12 +216,12 @@ def _figures(context: Mapping[str, Any]) -> list[charts.Figure]:
 
 
 def trace_outcomes(path: Path) -> dict[str, int]:
-    """What became of a teacher's traces: how many of each of `teaching.OUTCOMES`."""
+    """The number of a teacher's traces with each of `teaching.OUTCOMES`."""
     return {str(k): int(n) for k, n in read_table(path, "traces", ["outcome"])["outcome"].value_counts().items()}
 
 
 def _files(inputs: Inputs) -> tuple[list[Path], list[Path]]:
-    """What the report reads: tables that say what made them, and other files."""
+    """The files that the report reads: tables with provenance, and others."""
     tables = [*inputs.sweeps, *inputs.traces, *inputs.datasets, *inputs.benchmarks, inputs.pool, inputs.pool_removed]
     others = [*inputs.tables.values(), *inputs.loss_curves.values(), inputs.pool_report, *inputs.set_reports]
     return [path for path in tables if path], [path for path in others if path]
@@ -233,7 +233,7 @@ def _model_table(models: list[Model]) -> pd.DataFrame:
 
 
 def command(config_files: list[str]) -> str:
-    """What runs the study, up to the name of a file; "" where its config isn't known."""
+    """The command that runs the study, up to a file's name; "" if its config isn't known."""
     if not config_files:
         return ""
     snakefile = [] if shipped("Snakefile") == "Snakefile" else ["--snakefile", shipped("Snakefile")]
@@ -242,7 +242,7 @@ def command(config_files: list[str]) -> str:
 
 
 def _targets(config: Mapping[str, Any], models: list[Model], benchmarks: list[str]) -> list[tuple[str, str]]:
-    """What can be made by itself, and its file."""
+    """The targets that can be made alone, and their files."""
     root = f"results/{config.get('study', 'study')}"
     lead = headline(models) or models[0]
     targets = [("One model on one benchmark", f"{root}/sweeps/{lead.name}/{benchmarks[0]}.parquet")]

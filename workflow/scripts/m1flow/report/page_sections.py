@@ -64,12 +64,12 @@ def page_sections(tables: StudyTables, facts: Mapping[str, Any]) -> dict[str, Se
         M1FlowError: a section asks for what is neither a table nor a fact.
     """
     declared = {name: SECTIONS.load(name, SectionDeclaration) for name in SECTIONS.names()}
-    made = {}
+    sections = {}
     for name in sorted(declared, key=lambda name: (declared[name].order, name)):
         needs = inspect.signature(declared[name].make).parameters
         if section := declared[name].make(**{need: _given(name, need, tables, facts) for need in needs}):
-            made[name] = section
-    return made
+            sections[name] = section
+    return sections
 
 
 def _given(section: str, need: str, tables: StudyTables, facts: Mapping[str, Any]) -> Any:

@@ -20,7 +20,7 @@ _FOR_LATEX = str.maketrans(
     | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "|": r"\textbar{}"}
     | {"<": "$<$", ">": "$>$", "−": "$-$", "–": "--"}
 )
-"""What pdflatex stops at, takes for a command, or prints as another sign."""
+"""Characters that pdflatex fails on, takes for a command, or prints as another character."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,8 @@ class PaperTable:
 
 def paper_tables(tables: StudyTables) -> list[PaperTable]:
     """The tables, in the order a paper has them; those that the study has nothing for are left out."""
-    made = [make(tables) for make in (_main, _by_budget, _choices, _tests, _failures, _published)]
-    return [table for table in made if len(table.rows)]
+    made_tables = [make(tables) for make in (_main, _by_budget, _choices, _tests, _failures, _published)]
+    return [table for table in made_tables if len(table.rows)]
 
 
 def write_paper_tables(tables: StudyTables, folder: Path) -> None:
@@ -124,11 +124,11 @@ def _crossed(rows: pd.DataFrame, across: str) -> pd.DataFrame:
     """Models down, the values of a column across, both in the order they come; – where nothing was measured."""
     models, columns = list(dict.fromkeys(rows["model"])), list(dict.fromkeys(rows[across]))
     cells = rows.set_index(["model", across])["cell"]
-    made = {
+    crossed = {
         "model": models,
         **{str(column): [cells.get((model, column), "–") for model in models] for column in columns},
     }
-    return pd.DataFrame(made)
+    return pd.DataFrame(crossed)
 
 
 def _with_interval(rows: pd.DataFrame) -> list[str]:
@@ -136,7 +136,7 @@ def _with_interval(rows: pd.DataFrame) -> list[str]:
 
 
 def _markdown(table: PaperTable) -> str:
-    # tabulate leaves alone what would end a cell.
+    # tabulate doesn't escape characters that end a cell.
     rows = table.rows.map(_for_markdown).rename(columns=_for_markdown)
     return f"{table.caption}\n\n{rows.to_markdown(index=False, disable_numparse=True)}\n"
 

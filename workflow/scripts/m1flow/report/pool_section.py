@@ -1,4 +1,4 @@
-"""What the page says about the pool: rows read against those expected, removed pairs, recall of planted copies."""
+"""The page's section on the pool: rows read and rows expected, removed pairs, recall of planted copies."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LONGEST = 400
 """Characters shown of a question of a pair."""
 
 ENDING = 140
-"""Of these, how many stand for the end of a longer question, where its options are."""
+"""How many of these show the end of a longer question, where its options are."""
 
 _PAPER = "paper"
 
@@ -47,7 +47,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Recall:
-    """How many planted copies were caught.
+    """The number of planted copies that were caught.
 
     Attributes:
         modes: the configured mode first, then the others.
@@ -139,8 +139,8 @@ def pairs(removed: pd.DataFrame, most: int = PAIRS) -> list[Pair]:
     # How many of the same rule come before: all firsts are taken before any second.
     turn = ordered.groupby(["reason", "rule"]).cumcount()
     chosen = ordered.assign(turn=turn).sort_values(["reason", "turn"], kind="stable").groupby("reason").head(most)
-    together = chosen.sort_values(["reason", "rule", "similarity"], kind="stable")
-    return [_pair(row) for row in together.to_dict("records")]
+    ordered = chosen.sort_values(["reason", "rule", "similarity"], kind="stable")
+    return [_pair(row) for row in ordered.to_dict("records")]
 
 
 def set_count(path: Path) -> SetCount:
@@ -176,10 +176,10 @@ def passages(text: str, other: str) -> Passages:
 
     Words are compared without case, punctuation and order: options may stand in another order.
     """
-    there = {_bare(word) for word in visible(other).split()}
+    other_words = {_bare(word) for word in visible(other).split()}
     found: Passages = []
     for piece in re.split(r"(\s+)", shorten(text)):
-        only_here = bool(_bare(piece)) and _bare(piece) not in there
+        only_here = bool(_bare(piece)) and _bare(piece) not in other_words
         if found and found[-1][1] == only_here:
             found[-1] = (found[-1][0] + piece, only_here)
         elif piece:

@@ -1,4 +1,4 @@
-"""Where a study's numbers come from: versions, commits, revisions, changed settings, the fingerprint of every file."""
+"""Provenance of a study's numbers: versions, commits, revisions, changed settings, the fingerprint of every file."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def provenance_of(
     downloads: Path | None = None,
     preset: Path | None = None,
 ) -> dict[str, Any]:
-    """Everything that the page tells of how the study was made.
+    """What the page shows about how the study was made.
 
     Args:
         config: the resolved config.
@@ -35,17 +35,17 @@ def provenance_of(
         preset: the config that ships under the study's name.
     """
     tables = sorted(set(tables))
-    made = [read_provenance(path) for path in tables]
+    records = [read_provenance(path) for path in tables]
     differences, problem = presets.compared(config, preset) if preset else ([], "")
     packages: dict[str, set[str]] = {}
-    for record in made:
+    for record in records:
         for name, version in (record.get("packages") or {}).items():
             packages.setdefault(name, set()).add(str(version))
     return {
         "config": config,
         "packages": {name: ", ".join(sorted(versions)) for name, versions in sorted(packages.items())},
-        "python": sorted({str(record["python"]) for record in made if record.get("python")}),
-        "commits": sorted({str(record["commit"]) for record in made if record.get("commit")}),
+        "python": sorted({str(record["python"]) for record in records if record.get("python")}),
+        "commits": sorted({str(record["commit"]) for record in records if record.get("commit")}),
         "files": pd.DataFrame(
             [(str(path), fingerprint_path(path)) for path in sorted({*tables, *others})],
             columns=["file", "SHA-256, first 32 digits"],

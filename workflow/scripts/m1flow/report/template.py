@@ -23,16 +23,16 @@ FOLDER = Path(__file__).parents[3] / "report"
 
 def environment() -> jinja2.Environment:
     """The templates, with their filters; text from data is escaped."""
-    made = jinja2.Environment(
+    env = jinja2.Environment(
         loader=jinja2.FileSystemLoader(FOLDER),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"number": _number, "share": _share, "written": _written, "clean": clean, "slug": slug, "raw": _raw}
-    made.globals["zip"] = zip
-    return made
+    env.filters |= {"number": _number, "share": _share, "written": _written, "clean": clean, "slug": slug, "raw": _raw}
+    env.globals["zip"] = zip
+    return env
 
 
 def code_of(name: str) -> Markup:

@@ -17,7 +17,7 @@ LONGEST_TRACE = 100_000
 """Characters shown of one thinking text: some 25,000 tokens."""
 
 VERDICTS = ("wrong", "right", "unreadable", "unfinished")
-"""What became of an answer; the last one was still being written when its tokens ran out."""
+"""Outcomes of an answer; in the last one the tokens ran out before its end."""
 
 Cell = tuple[int, int, str]
 """Budget, extensions, cue."""
@@ -26,7 +26,7 @@ COLUMNS = (
     "question_id sample budget extensions cue permutation cue_positions thinking_tokens natural_end thinking_text "
     "answer_text parsed_index outcome correct"
 ).split()
-"""Of the sweeps contract, what `pack` takes."""
+"""The columns of the sweeps contract that `pack` takes."""
 
 
 def shown_cells(cells: Sequence[Cell], first: str | None = None) -> list[Cell]:
@@ -79,7 +79,7 @@ def _thinking(value: Any) -> str | None:
 
 
 def _place(thinking: str | None, texts: list[str]) -> tuple[int, int]:
-    """Which of the texts begins with this thinking, and where it ends there; it is added where none does."""
+    """The text that begins with this thinking, and where it ends there; the thinking is added if none does."""
     if thinking is None:
         return -1, 0
     # A cut inside a character of several tokens decodes to a replacement character.

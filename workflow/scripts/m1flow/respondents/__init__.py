@@ -1,1 +1,1 @@
-"""Respondents: solvers, teachers and judges as things that can be asked."""
+"""Respondents: models, recordings and the formulary's solver, opened as solvers, teachers or judges."""

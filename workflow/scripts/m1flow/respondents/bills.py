@@ -1,4 +1,4 @@
-"""What a stage made of its answers and what they cost: counts by outcome, tokens used, and what endpoints billed."""
+"""The results and costs of a stage's answers: counts by outcome, tokens used, and endpoints' bills."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _TOKENS = {"attempts": "tokens", "traces": "completion_tokens", "judged": "compl
 
 
 def outcomes(path: Path | str, contract: str) -> dict[str, Any]:
-    """Rows of a table of attempts or traces, how many are right, and rows by outcome."""
+    """Counts of a table of attempts or traces: all rows, the right ones, and rows by outcome."""
     right = _RIGHT[contract]
     table = read_table(path, contract, columns=[right, "outcome"])
     counted = {str(name): int(n) for name, n in table["outcome"].value_counts().sort_index().items()}
@@ -23,7 +23,7 @@ def outcomes(path: Path | str, contract: str) -> dict[str, Any]:
 
 
 def bill(path: Path | str, contract: str, flags: argparse.Namespace, where: str) -> dict[str, Any]:
-    """What a table's rows used, and what the endpoint billed for them.
+    """The tokens that a table's rows used, and the endpoint's bills for them.
 
     Args:
         path: a table of attempts, traces or judged answers.

@@ -1,4 +1,4 @@
-"""The flags by which every script that asks a model names it, and what they open: a local model or an endpoint."""
+"""The flags of every script that asks a model, and the chat that they open: a local model or an endpoint."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from m1flow.study.settings.section import Section, plain
 
 
 def add_chat_flags(parser: argparse.ArgumentParser, entry: str, section: type[Section]) -> None:
-    """The flags that say whom a script asks, and how.
+    """Add the flags for the model that a script asks, and its settings.
 
     Args:
         parser: gets the flags.
@@ -40,13 +40,13 @@ def add_chat_flags(parser: argparse.ArgumentParser, entry: str, section: type[Se
 
 
 def chat_parameters(flags: argparse.Namespace) -> dict[str, Any]:
-    """What of these flags decides what is answered, for `provenance.provenance`."""
+    """The flags that decide the answers, for `provenance.provenance`."""
     return {name: plain(getattr(flags, name)) for name in ("spec", "formats", "prompts", "engine", "endpoint", "seed")}
 
 
 @contextlib.contextmanager
 def open_chat(flags: argparse.Namespace, where: str) -> Iterator[JournalledChat]:
-    """The chat of ``flags.spec``, answered from the journal where it can be; a model is loaded when first asked.
+    """The chat of ``flags.spec``, answered from the journal where it can be; a model is loaded on first use.
 
     The GPUs that it takes are claimed then, and given back at the end.
 

@@ -18,7 +18,7 @@ class FormularyRespondent:
     thinks = True
 
     def __init__(self, name: str, slip_rate: float, world: FormularySettings, seed: int) -> None:
-        """Take the share of turns with a slip, and the world; ``seed`` draws where it slips."""
+        """Set the share of turns with a slip, and the formulary; ``seed`` draws where the solver slips."""
         self.name = name
         self._world = World.from_settings(world)
         self._slip_rate, self._seed = slip_rate, seed

@@ -1,4 +1,4 @@
-"""The interface of whoever answers questions, as a solver or as a teacher."""
+"""The interface of respondents, which answer questions as a solver or a teacher."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from m1flow.chat.turns import ModelTurn
 
 
 class Respondent(Protocol):
-    """Whoever answers. ``thinks``: whether reasoning is expected of it."""
+    """A respondent; ``thinks`` says whether it is expected to reason."""
 
     name: str
     thinks: bool
 
     def turns(self, questions: pd.DataFrame) -> Iterator[tuple[str, int, ModelTurn]]:
-        """Yield question_id, attempt (from 0) and turn in the questions' order; those it can't answer are left out."""
+        """Yield question_id, attempt (from 0) and turn in the questions' order; others are left out."""

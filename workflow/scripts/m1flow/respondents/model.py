@@ -27,7 +27,7 @@ class ModelRespondent:
         seed: int,
         attempts: int = 1,
     ) -> None:
-        """Take the chat and how to ask it.
+        """Combine a chat with the settings for asking it.
 
         Args:
             name: the solver's or teacher's.
@@ -44,13 +44,13 @@ class ModelRespondent:
         self._prompts, self._purpose, self._seed = prompts, purpose, seed
 
     def turns(self, questions: pd.DataFrame) -> Iterator[tuple[str, int, ModelTurn]]:
-        """Have all answered first, resumably; then read the answers back."""
+        """Ask all questions first, resumably; then read the answers from the journal."""
         total = len(questions) * self._attempts
-        self._chat.ask(self._asked(questions), self.name, total)
-        for asked in self._asked(questions):
-            yield *asked.key, self._chat.turn(asked)
+        self._chat.ask(self._user_turns(questions), self.name, total)
+        for user_turn in self._user_turns(questions):
+            yield *user_turn.key, self._chat.turn(user_turn)
 
-    def _asked(self, questions: pd.DataFrame) -> Iterator[UserTurn]:
+    def _user_turns(self, questions: pd.DataFrame) -> Iterator[UserTurn]:
         for row in each(questions):
             text = prompt_text(row, self._prompts, self._purpose)
             for attempt in range(self._attempts):

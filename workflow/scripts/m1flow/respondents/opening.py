@@ -1,4 +1,4 @@
-"""Who answers questions, as a solver or as a teacher: a model, recorded turns, or the demo's exact solver."""
+"""Opening respondents, as solvers or teachers: a model, recorded turns, or the demo's exact solver."""
 
 from __future__ import annotations
 

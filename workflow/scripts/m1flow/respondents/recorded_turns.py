@@ -1,4 +1,4 @@
-"""Recorded turns: what a model once said about questions, read from files and found again by question and options."""
+"""Recorded turns: a model's earlier turns, read from files and found again by question and options."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class RecordedTurns:
             )
 
     def _record(self, stem: str, options: Sequence[str], turn: ModelTurn, row_id: str) -> None:
-        """Keep a recording; of several of one question the first that came to its end, and each by its row's id."""
+        """Keep a recording: of several of one question the first complete one, and each under its row's id."""
         self._recordings += 1
         key = (matching_text(stem), tuple(map(matching_text, options)))
         self._of_row.setdefault((*key, row_id), turn)

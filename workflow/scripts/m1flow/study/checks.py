@@ -1,4 +1,4 @@
-"""What no section can say of itself: names that refer to others, settings that go together, files that are there."""
+"""Checks across sections: names that refer to others, settings that go together, files that exist."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def check_characters(path: str, key: Sequence[str], where: Where) -> None:
 
 
 def check_declared(key: Sequence[str], name: str, place: str, declared: Collection[str], where: Where) -> None:
-    """Refuse a name that there isn't in its place, a section of the config or a file.
+    """Refuse a name that isn't declared in its place, a section of the config or a file.
 
     Raises:
         M1FlowError: it isn't there; a close one is offered.
@@ -174,10 +174,10 @@ def _check_ranges(file: StudyFile, where: Where) -> None:
 
 def _check_training(file: StudyFile, where: Where) -> None:
     for name, student in file.students.items():
-        training, asked = student.training, student.resources
+        training, resources = student.training, student.resources
         if (training.steps is None) == (training.epochs is None):
             refuse(where, ["students", name, "training"], "give either steps or epochs (null takes one away)")
-        if (sharing := asked.nodes * (asked.gpus or asked.processes)) > training.batch_size:
+        if (sharing := resources.nodes * (resources.gpus or resources.processes)) > training.batch_size:
             problem = f"{sharing} processes can't share {training.batch_size} examples a step; ask for fewer"
             refuse(where, ["students", name, "resources"], f"{problem}, or raise training.batch_size")
         method = METHODS.load(student.method, MethodAbilities)
@@ -202,42 +202,42 @@ def _check_engine(file: StudyFile, where: Where) -> None:
 def _check_replicates(file: StudyFile, where: Where) -> None:
     """Replicates must be students that differ in the seed of their training and in nothing else that matters."""
     for name, models in file.replicates.items():
-        made: dict[str, dict[str, Any]] = {}
+        settings: dict[str, dict[str, Any]] = {}
         for model in models:
             check_declared(["replicates", name], model, "models", file.models, where)
             entry = file.models[model].dump()
             student = file.students.get(entry["weights"])
             if student is None:
                 refuse(where, ["replicates", name], f"{model!r} is not fine-tuned in this study; take it out")
-            sampled = {key: value for key, value in entry.get("sweep", {}).items() if key not in _MEASURED}
-            asked = {f"models.{key}": value for key, value in (entry | {"sweep": sampled}).items()}
-            made[model] = student.dump() | asked
+            sampling = {key: value for key, value in entry.get("sweep", {}).items() if key not in _MEASURED}
+            evaluated = {f"models.{key}": value for key, value in (entry | {"sweep": sampling}).items()}
+            settings[model] = student.dump() | evaluated
         apart = ("seed", "resources", "push_to_hub", "models.weights", "models.published")
         first, *others = models
         for other in others:
-            keys = sorted({*made[first], *made[other]} - {*apart})
-            differing = [key for key in keys if made[first].get(key) != made[other].get(key)]
+            keys = sorted({*settings[first], *settings[other]} - {*apart})
+            differing = [key for key in keys if settings[first].get(key) != settings[other].get(key)]
             if differing:
                 problem = f"{first!r} and {other!r} differ in {', '.join(differing)}, not in the seed alone"
                 refuse(where, ["replicates", name], f"{problem}; make them alike, or take one out")
-        seeds = [made[model]["seed"] for model in models]
+        seeds = [settings[model]["seed"] for model in models]
         if len(set(seeds)) < len(seeds):
             problem = f"two of them have the same seed ({', '.join(map(str, seeds))}); give each student a seed"
             refuse(where, ["replicates", name], problem)
 
 
 def _check_respondents(file: StudyFile, where: Where) -> None:
-    """Who is asked must say where it is: weights or an endpoint for a model, files for recordings."""
-    asked: list[tuple[list[str], str, DomainSettings | JudgeSettings | SolverSettings | TeacherSettings]] = []
+    """Every respondent must say where it is: weights or an endpoint for a model, files for recordings."""
+    respondents: list[tuple[list[str], str, DomainSettings | JudgeSettings | SolverSettings | TeacherSettings]] = []
     if file.domains.by == "model":
         _check_names(["domains"], file.domains, file, where)
-        asked.append((["domains"], "model", file.domains))
+        respondents.append((["domains"], "model", file.domains))
     if file.judge:
         _check_names(["judge"], file.judge, file, where)
-        asked.append((["judge"], "model", file.judge))
-    asked += [(["solvers", name], entry.kind, entry) for name, entry in file.solvers.items()]
-    asked += [(["teachers", name], entry.kind, entry) for name, entry in file.teachers.items()]
-    for path, kind, entry in asked:
+        respondents.append((["judge"], "model", file.judge))
+    respondents += [(["solvers", name], entry.kind, entry) for name, entry in file.solvers.items()]
+    respondents += [(["teachers", name], entry.kind, entry) for name, entry in file.teachers.items()]
+    for path, kind, entry in respondents:
         given = [key for key in ("weights", "endpoint") if getattr(entry, key) is not None]
         if kind == "model" and len(given) != 1:
             refuse(where, path, "a model that is asked needs exactly one of weights and endpoint")
@@ -272,7 +272,7 @@ def _check_judge(judge: JudgeSettings, file: StudyFile, where: Where) -> None:
 
 
 def _check_prompts(file: StudyFile, where: Where) -> None:
-    """Each prompt must show the question, and no field that there isn't."""
+    """Each prompt must show the question, and only fields that exist."""
     for name, text in file.prompts:
         _check_prompt(["prompts", name], text, where)
     for name, model in file.models.items():
@@ -310,7 +310,7 @@ def _check_sampling(file: StudyFile, where: Where) -> None:
 
 
 def _rows_of(entry: QuestionSetSettings) -> str:
-    """What decides which rows a question set reads."""
+    """The settings that decide which rows a question set reads."""
     keys = ("config", "revision", "split", "files", "part", "where", "ids", "without_ids", "limit", "subjects")
     selection = {key: plain(value) for key in keys if (value := getattr(entry, key))}
     if not entry.hub:

@@ -1,4 +1,4 @@
-"""The files of the library that a script stands on."""
+"""The library files that a script depends on."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from m1flow.errors import M1FlowError
 from m1flow.files.records import read_rows
 
 LABELS = ("knowledge", "reasoning", "other")
-"""What kind of error a wrong answer rests on; the rubric in `prompts.judge` says what each means."""
+"""The kinds of error behind wrong answers; the rubric in `prompts.judge` says what each means."""
 NO_LABEL = "unread"
 """Stands for a label where the judge gave none that could be read."""
 _COLUMNS = ("question_id", "model", "label")
@@ -18,7 +18,7 @@ _COLUMNS = ("question_id", "model", "label")
 
 @dataclass(frozen=True)
 class AnswerKey:
-    """Which of a model's answers: the one to a question, of several samples the one of this number."""
+    """The key of a model's answer: its question, and the number of the sample if there are several."""
 
     model: str
     question_id: str

@@ -1,4 +1,4 @@
-"""How each model is swept: the study's ``sweep``, with what the model's entry says instead laid over it."""
+"""The sweep of each model: the study's ``sweep``, with the settings of the model's entry laid over it."""
 
 from __future__ import annotations
 

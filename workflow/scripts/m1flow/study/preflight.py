@@ -1,4 +1,4 @@
-"""What would stop a run later, found before any work: no room, no permission, a wrong clock."""
+"""Checks before any work for what would stop a run later: no room, no permission, a wrong clock."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LEAST_FREE = 32 << 20
 _AHEAD_SECONDS = 600
 """Clocks of machines that share files differ by less."""
 _STAMP = ".snakemake_timestamp"
-"""What tells a folder's time among the outputs."""
+"""The file by which Snakemake dates an output folder."""
 
 
 def check_disk(folder: Path | str) -> None:

@@ -1,4 +1,4 @@
-"""What a study changed: its resolved config beside the one that ships under the same name."""
+"""A study's changed settings: its resolved config compared with the preset of the same name."""
 
 from __future__ import annotations
 

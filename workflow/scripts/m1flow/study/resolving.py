@@ -1,4 +1,4 @@
-"""What a study's settings come to: question sets that are off left out, names and places filled in."""
+"""A study's resolved settings: without question sets that are off, with names and places filled in."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def place_files(file: StudyFile, where: Where) -> StudyFile:
 
 
 def _against(file: StudyFile, where: Where) -> tuple[str, ...]:
-    """Which benchmarks' questions leave the pool: by default those of all that are on."""
+    """The benchmarks whose questions leave the pool: by default all that are on."""
     enabled = tuple(name for name, entry in file.benchmarks.items() if entry.enabled)
     against = enabled if file.pool.against is None else file.pool.against
     for name in against:
@@ -122,7 +122,7 @@ def _downloaded(study: str, section: str, name: str, entry: D, where: Where) -> 
 
 
 def _downloaded_base(study: str, name: str, entry: BaseSettings, where: Where) -> BaseSettings:
-    """The same of a base, which is one folder."""
+    """A base that comes from the hub gets as path the folder that it is downloaded to."""
     folder = _download_folder(study, "bases", name)
     if entry.hub is None:
         _refuse_keys_of_hub(["bases", name], entry, where)

@@ -1,4 +1,4 @@
-"""Who takes part in a study: every evaluated model with what it was trained on, in the order reports show them."""
+"""The models of a study: every evaluated model with its training data, in the order reports show them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:  # the rules need `made_how`, and Snakemake's environment may 
 UNFILTERED = ("random", "all")
 """Recipes that take questions of every difficulty."""
 _WHERE = ("resources", "push_to_hub")
-"""What says of a student where it is trained and published, and not how it is made."""
+"""Keys of a student that say where it is trained and published, not how it is made."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def roster(config: Mapping[str, Any], accuracy: pd.DataFrame, dataset_sizes: Map
 
 
 def made_how(config: Mapping[str, Any]) -> dict[str, dict[str, dict]]:
-    """What `roster` looks at of a resolved config: no other change of a study can change what is compared with what."""
+    """The part of a resolved config that `roster` reads: no other change affects what is compared with what."""
     return {
         "models": {
             name: {key: entry[key] for key in ("weights", "sweep") if key in entry}

@@ -1,7 +1,7 @@
 """Whether a SLURM cluster will run a study: what goes wrong on clusters, found before any job is submitted.
 
 Each check asks the cluster itself: SLURM tests a submission of each kind of job that the study has, and one tiny job is
-run. What can't be asked (no accounting, a full queue) is said, and is no problem.
+run. What can't be checked (no accounting, a full queue) is noted, and is no problem.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ SECONDS_TO_RUN = 30
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at; ``kind`` is ok, note (couldn't be looked at, or worth knowing) or problem."""
+    """The result of one check; ``kind`` is ok, note (couldn't be checked, or worth knowing) or problem."""
 
     kind: str
     text: str
@@ -49,7 +49,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a program said."""
+    """A program's exit status and output."""
 
     status: int
     output: str
@@ -57,14 +57,14 @@ class Answer:
 
     @property
     def why(self) -> str:
-        """The last line it complained with."""
+        """The last line of its errors, or of its output."""
         lines = (self.errors or self.output).strip().splitlines()
         return lines[-1].strip() if lines else f"exit status {self.status}"
 
 
 @dataclass(frozen=True)
 class Need:
-    """What a kind of job asks for; ``runtime`` in minutes, ``mem_mb`` and ``gpus`` of each node."""
+    """The resources of a kind of job; ``runtime`` in minutes, ``mem_mb`` and ``gpus`` of each node."""
 
     what: str
     threads: int
@@ -88,7 +88,7 @@ def ask(*command: str, seconds: float = SECONDS_TO_ANSWER) -> Answer:
 
 @dataclass(frozen=True)
 class Profile:
-    """What of a profile says where jobs go."""
+    """The part of a profile that says where jobs go."""
 
     path: Path
     account: str | None
@@ -132,8 +132,8 @@ def needs_of(study: Study) -> list[Need]:
     if any(student.push_to_hub for student in study.students.values()):
         needs.append(Need("pushing a student", 1, STAGE_MB, PUSH_MINUTES))
     for name, student in study.students.items():
-        asked = student.resources
-        needs.append(Need(f"training {name}", asked.threads, asked.mem_mb, asked.runtime, asked.gpus, asked.nodes))
+        job = student.resources
+        needs.append(Need(f"training {name}", job.threads, job.mem_mb, job.runtime, job.gpus, job.nodes))
     kinds: dict[Need, Need] = {}
     for need in needs:  # students that ask for the same are one kind
         kinds.setdefault(replace(need, what="training" if need.what.startswith("training") else need.what), need)
@@ -141,7 +141,7 @@ def needs_of(study: Study) -> list[Need]:
 
 
 def findings(profile: Profile, needs: list[Need], folder: Path, ask: Ask = ask) -> Iterator[Finding]:
-    """Look at everything, in the order in which it matters; stops where nothing further could be asked.
+    """Check everything, in the order of importance; stops where no further check is possible.
 
     Args:
         profile: where jobs go.
@@ -196,22 +196,22 @@ def _check_plugins() -> Iterator[Finding]:
 
 def _check_job_age(ask: Ask) -> Finding:
     answer = ask("scontrol", "show", "config")
-    said = re.search(r"^MinJobAge\s*=\s*(\d+)", answer.output, re.MULTILINE)
-    if said is None:
+    match = re.search(r"^MinJobAge\s*=\s*(\d+)", answer.output, re.MULTILINE)
+    if match is None:
         return Finding("note", "the cluster doesn't tell its MinJobAge; less than 300 s may lose ended jobs")
-    if int(said[1]) < JOB_AGE_SECONDS:
-        danger = f"MinJobAge is {said[1]} s: Snakemake may miss that a job ended, and wait for ever"
+    if int(match[1]) < JOB_AGE_SECONDS:
+        problem = f"MinJobAge is {match[1]} s: Snakemake may miss that a job ended, and wait for ever"
         cure = f"ask the administrators for {JOB_AGE_SECONDS} s, or set slurm-status-command: sacct and never scancel"
-        return Finding("problem", f"{danger}; {cure}")
-    return Finding("ok", f"ended jobs are listed for {said[1]} s (MinJobAge)")
+        return Finding("problem", f"{problem}; {cure}")
+    return Finding("ok", f"ended jobs are listed for {match[1]} s (MinJobAge)")
 
 
 def _check_preemption(profile: Profile, ask: Ask) -> Iterator[Finding]:
     """Snakemake takes a preempted job for SLURM's to start again, and waits for ever where it may not."""
-    said = re.search(r"^PreemptType\s*=\s*(\S+)", ask("scontrol", "show", "config").output, re.MULTILINE)
-    if said and said[1] not in ("preempt/none", "(null)") and not profile.requeues:
+    match = re.search(r"^PreemptType\s*=\s*(\S+)", ask("scontrol", "show", "config").output, re.MULTILINE)
+    if match and match[1] not in ("preempt/none", "(null)") and not profile.requeues:
         cure = f"with partitions whose jobs give way, write slurm-requeue for slurm-no-requeue in {profile.path}"
-        yield Finding("note", f"this cluster preempts jobs ({said[1]}); {cure} (docs/cluster.md)")
+        yield Finding("note", f"this cluster preempts jobs ({match[1]}); {cure} (docs/cluster.md)")
 
 
 def _check_account(profile: Profile, ask: Ask) -> Finding:
@@ -235,10 +235,12 @@ def _check_queue(folder: Path, ask: Ask) -> Finding:
     """Jobs of a run whose Snakemake was killed go on; a new run would start the same ones beside them."""
     lines = ask("squeue", "--me", "--noheader", "--format=%i %j %Z").output.splitlines()
     jobs = [line.split(maxsplit=2) for line in lines]
-    left = [id for id, name, place in jobs if name.startswith("m1flow_") and name != TEST_JOB and place == str(folder)]
-    if left:
+    running = [
+        id for id, name, place in jobs if name.startswith("m1flow_") and name != TEST_JOB and place == str(folder)
+    ]
+    if running:
         cure = "let them end, or cancel them, before Snakemake is started again (docs/cluster.md)"
-        return Finding("note", f"jobs of another run are in the queue: {', '.join(left)}; {cure}")
+        return Finding("note", f"jobs of another run are in the queue: {', '.join(running)}; {cure}")
     return Finding("ok", "no job of an earlier run is in the queue")
 
 
@@ -329,17 +331,17 @@ def _first_line(path: Path) -> str | None:
 
 
 def _placed(partition: str, profile: Profile) -> list[str]:
-    """Where a job goes, as flags."""
+    """The flags for a job's partition and account."""
     flags = [f"--partition={partition}"] if partition else []
     return flags + ([f"--account={profile.account}"] if profile.account else [])
 
 
 def _longest(partition: str, ask: Ask) -> int | None:
-    """The longest runtime a partition allows, in minutes; None for no limit, or where that can't be asked."""
+    """The longest runtime a partition allows, in minutes; None for no limit, or an unknown one."""
     for line in ask("scontrol", "--oneliner", "show", "partition").output.splitlines():
-        said = _pairs(line)
-        if said.get("PartitionName") == partition or (not partition and said.get("Default") == "YES"):
-            return _minutes(said.get("MaxTime", "UNLIMITED"))
+        fields = _pairs(line)
+        if fields.get("PartitionName") == partition or (not partition and fields.get("Default") == "YES"):
+            return _minutes(fields.get("MaxTime", "UNLIMITED"))
     return None
 
 
@@ -349,8 +351,8 @@ def _pairs(line: str) -> Mapping[str, str]:
 
 def _minutes(limit: str) -> int | None:
     """SLURM's ``[days-]hours:minutes:seconds`` in minutes."""
-    said = re.fullmatch(r"(?:(\d+)-)?(\d+):(\d+):(\d+)", limit)
-    return int(said[1] or 0) * 1440 + int(said[2]) * 60 + int(said[3]) if said else None
+    match = re.fullmatch(r"(?:(\d+)-)?(\d+):(\d+):(\d+)", limit)
+    return int(match[1] or 0) * 1440 + int(match[2]) * 60 + int(match[3]) if match else None
 
 
 def _gres(need: Need) -> str:

@@ -87,7 +87,7 @@ class Study(StudyFile):
         )
 
     def check_downloads(self, lock: Path | str, results: Path | str) -> None:
-        """What was downloaded must be what the lock names: another's lock, pulled later, is not obeyed silently.
+        """Refuse downloads of another commit than the lock names, so that a lock pulled later isn't ignored silently.
 
         Raises:
             M1FlowError: a download holds another commit than its lock, both are named; a file that says so is damaged.

@@ -17,7 +17,7 @@ from m1flow.files.parquet import read_table
 log = logging.getLogger(__name__)
 
 KEY = ["question_id", "sample", "budget", "extensions", "cue", "permutation"]
-"""What tells the rows of a scored sweep apart."""
+"""The columns that identify a row of a scored sweep."""
 
 UNREAD = -1
 """The chosen option where no answer could be read."""
@@ -187,12 +187,12 @@ def _cut(one: Grid, cells: list[tuple[int, int]], samples: int) -> Grid:
     return replace(one, cells=cells, **arrays)
 
 
-def in_common(one: Grid, other: Grid) -> tuple[np.ndarray, np.ndarray]:
+def in_common(first: Grid, second: Grid) -> tuple[np.ndarray, np.ndarray]:
     """Places, in either grid, of the questions that both hold, in the first one's order; others are logged."""
-    if np.array_equal(one.questions, other.questions):
-        return np.arange(len(one.questions)), np.arange(len(other.questions))
-    at = pd.Index(other.questions).get_indexer(one.questions)
-    if missing := len(one.questions) + len(other.questions) - 2 * int((at >= 0).sum()):
-        told = one.benchmark, one.model, other.model, missing
-        log.warning("%s: %s and %s don't share %d questions: left out of their comparison", *told)
+    if np.array_equal(first.questions, second.questions):
+        return np.arange(len(first.questions)), np.arange(len(second.questions))
+    at = pd.Index(second.questions).get_indexer(first.questions)
+    if missing := len(first.questions) + len(second.questions) - 2 * int((at >= 0).sum()):
+        details = first.benchmark, first.model, second.model, missing
+        log.warning("%s: %s and %s don't share %d questions: left out of their comparison", *details)
     return np.flatnonzero(at >= 0), at[at >= 0]

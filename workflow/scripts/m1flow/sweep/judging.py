@@ -44,7 +44,7 @@ _NOTHING = "(nothing)"
 def answers_to_judge(
     sweeps: Iterable[Path], labelled: Collection[AnswerKey], *, questions: int, seed: int
 ) -> tuple[pd.DataFrame, dict[str, int]]:
-    """Wrong answers, drawn as said above, and those that people labelled.
+    """Wrong answers, drawn as described above, and those that people labelled.
 
     Args:
         sweeps: scored sweeps; model and benchmark are the names of a file's folder and of the file.
@@ -72,7 +72,7 @@ def answers_to_judge(
         parts.append(_with_texts(path, chosen).assign(model=model, benchmark=benchmark))
         found |= {AnswerKey(model, *key) for key in zip(chosen["question_id"], chosen["sample"], strict=True)}
         counts.update(wrong=len(wrong), unread=len(wrong) - len(read), drawn=int(drawn.sum()))
-    unused = sum(answered not in found for answered in labelled)
+    unused = sum(key not in found for key in labelled)
     if unused:
         log.warning("judge: %d of %d hand labels are of answers that aren't wrong here", unused, len(labelled))
     table = pd.concat(parts, ignore_index=True)
@@ -93,7 +93,7 @@ def judge_answers(
     Args:
         answers: as `answers_to_judge` gives them.
         benchmarks: their questions.
-        chat: who is asked; its journal makes this resumable.
+        chat: the model to ask; its journal makes this resumable.
         settings: the study's judge, for ``temperature`` and ``top_p``.
         prompts: the study's; ``judge`` is used, with the fields of `judge_prompt`.
         seed: the study's.
@@ -107,7 +107,7 @@ def judge_answers(
     """
     shown = {(name, row["question_id"]): row for name, table in benchmarks.items() for row in table.to_dict("records")}
 
-    def asked() -> Iterator[UserTurn]:
+    def user_turns() -> Iterator[UserTurn]:
         for number, row in enumerate(answers.to_dict("records")):
             key = row["benchmark"], row["question_id"]
             if key not in shown:
@@ -115,10 +115,10 @@ def judge_answers(
             text = judge_prompt(shown[key], row["thinking_text"], row["answer_text"], prompts)
             yield UserTurn(number, text, sampling_for(settings, seed, row["question_id"]))
 
-    chat.ask(asked(), "judge", len(answers))
+    chat.ask(user_turns(), "judge", len(answers))
     rows = []
-    for one, row in zip(asked(), answers.to_dict("records"), strict=True):
-        turn = chat.turn(one)
+    for user_turn, row in zip(user_turns(), answers.to_dict("records"), strict=True):
+        turn = chat.turn(user_turn)
         label, outcome = read_turn(turn, parse_label, JUDGED)
         kept = {name: row[name] for name in ("model", "benchmark", "question_id", "sample", "budget", "drawn")}
         rows.append(kept | {"label": label, "outcome": outcome, "explanation": turn.answer, **_used(turn)})
@@ -154,7 +154,7 @@ def quoted(text: str) -> str:
 
 
 def _at_largest_budget(rows: pd.DataFrame) -> pd.DataFrame:
-    """Of a scored sweep, the rows under the largest budget without extensions, options in the benchmark's order."""
+    """The rows of a scored sweep under the largest budget, without extensions, options in the benchmark's order."""
     plain = _plain(rows)
     return plain[plain["budget"] == plain["budget"].max()]
 
@@ -164,7 +164,7 @@ def _plain(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _drawn(rows: pd.DataFrame, questions: int, seed: int) -> pd.Series:
-    """Which rows are drawn: of so many questions one row each."""
+    """Whether each row is drawn: of so many questions one row each."""
     keys = list(zip(rows["question_id"], rows["sample"], strict=True))
     places = {
         "place": [fingerprint([seed, "judge", question_id]) for question_id, _ in keys],

@@ -1,4 +1,4 @@
-"""What a sweep measures, and how a thought of one budget is cut out of a longer one."""
+"""The plan of a sweep, and how a thought of one budget is cut out of a longer one."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Thought:
     marker: tuple[int, ...] = ()
 
     def cut(self, budget: int) -> Thought:
-        """What this thinking would have been under a smaller budget.
+        """This thinking under a smaller budget.
 
         The end marker is what the model must produce within the budget, so thinking of exactly ``budget`` tokens has
         not ended naturally: an engine limited to ``budget`` tokens could not have seen the marker either.
@@ -48,7 +48,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class SweepPlan:
-    r"""What to measure on every question.
+    r"""The measurements on every question.
 
     Attributes:
         budgets: thinking budgets in tokens, without extensions.
@@ -88,7 +88,7 @@ class SweepPlan:
         reordered = orders.budgets if orders and orders.budgets is not None else budgets
         return cls(
             budgets=budgets,
-            # None at all is what the others are compared with.
+            # No extensions: the reference for the others.
             extension_counts=tuple(sorted({0, *extensions.counts})) if extensions else (),
             extension_budgets=tuple(sorted(extensions.budgets)) if extensions else (),
             cues=extensions.cues if extensions else cls.cues,
@@ -149,7 +149,7 @@ def can_extend(thought: Thought, budget: int, cue_tokens: int) -> bool:
 
 @dataclass(frozen=True)
 class Item:
-    """A question as it is asked.
+    """A question as shown to the model.
 
     Attributes:
         question_id: its id in its benchmark.

@@ -29,7 +29,7 @@ from m1flow.text.letters import LETTERS
 log = logging.getLogger(__name__)
 
 WIDTH = 256
-"""Generations under way at a time, where nothing else is said: the engines' default ``batch_size``."""
+"""The default number of generations under way at a time: the engines' default ``batch_size``."""
 _FIELD = re.compile(r"\{(letter|text)\}")
 
 
@@ -42,7 +42,7 @@ def run_sweep(
     behind thoughts that haven't begun. Texts are decoded after the last generation, so that the engine never waits.
 
     Args:
-        items: what is asked; that of all benchmarks together, so that the engine runs dry only once.
+        items: the questions, of all benchmarks together, so that the engine runs dry only once.
         formatter: the model's tokenizer and reasoning format; a format without thinking gives one cell, budget 0.
         engine: where requests go; a journalled one makes the sweep resumable.
         plan: what to measure.
@@ -51,9 +51,9 @@ def run_sweep(
     """
     if not formatter.thinks:
         plan = replace(plan, budgets=(0,), extension_counts=(), permutation_budgets=(0,))
-    asked = {cell.permutation for cell in plan.cells()}
+    permutations = {cell.permutation for cell in plan.cells()}
     # Longest turns first: they think for about as long as any, and a long one begun last would run alone.
-    ordered = sorted((item for item in items if item.permutation in asked), key=lambda item: -len(item.turn))
+    ordered = sorted((item for item in items if item.permutation in permutations), key=lambda item: -len(item.turn))
     run = _Run(formatter, engine, plan, seed, [(item, sample) for item in ordered for sample in range(plan.samples)])
     run.begin(width)
     while run.under_way:
@@ -95,13 +95,13 @@ def stated_options(item: Item, template: str) -> list[str]:
 
 @dataclass
 class _Run:
-    """What a sweep's lines of thought share, and which of them are still to begin."""
+    """State that a sweep's lines of thought share, and the queue of lines to begin."""
 
     formatter: Formatter
     engine: Engine
     plan: SweepPlan
     seed: int
-    coming: list[tuple[Item, int]]
+    queue: list[tuple[Item, int]]
     begun: int = 0
     under_way: int = 0
     cuts: list[_Cut] = field(default_factory=list)
@@ -113,11 +113,11 @@ class _Run:
 
     def begin(self, width: int) -> None:
         """Begin lines until so many generations are under way."""
-        while self.under_way < width and self.begun < len(self.coming):
-            _Line(self, *self.coming[self.begun]).begin()
+        while self.under_way < width and self.begun < len(self.queue):
+            _Line(self, *self.queue[self.begun]).begin()
             self.begun += 1
-            if self.begun * 10 % len(self.coming) < 10:
-                log.info("%d of %d thoughts begun, %d cuts", self.begun, len(self.coming), len(self.cuts))
+            if self.begun * 10 % len(self.queue) < 10:
+                log.info("%d of %d thoughts begun, %d cuts", self.begun, len(self.queue), len(self.cuts))
 
     def submit(self, request: Request) -> None:
         """Hand a request to the engine."""
@@ -156,7 +156,7 @@ class _Line:
         return Request(prompt, max_tokens, tuple(sorted(stop)), sampling)
 
     def _think(
-        self, so_far: tuple[int, ...], limit: int, role: str, then: Callable[[Thought], None], min_tokens: int = 0
+        self, prefix: tuple[int, ...], limit: int, role: str, then: Callable[[Thought], None], min_tokens: int = 0
     ) -> None:
         formatter = self.run.formatter
         until = formatter.thinking_until
@@ -165,11 +165,11 @@ class _Line:
             ids = completion.token_ids
             if until is not None and until.met(ids):
                 start = until.start(ids)
-                then(Thought(so_far + ids[:start], natural=True, marker=ids[start:]))
+                then(Thought(prefix + ids[:start], natural=True, marker=ids[start:]))
             else:
-                then(Thought(so_far + ids, natural=completion.finished))
+                then(Thought(prefix + ids, natural=completion.finished))
 
-        request = self.request(self.opened + so_far, limit, formatter.thinking_stop, role)
+        request = self.request(self.opened + prefix, limit, formatter.thinking_stop, role)
         self.run.submit(replace(request, min_tokens=min_tokens, until=until, tag=ended))
 
     def _thought(self, thought: Thought) -> None:
@@ -190,12 +190,12 @@ class _Line:
             if cell.extensions == n or (cell.extensions > n and not more):
                 self._answer(cell, chain)
         if more:
-            so_far = chain[-1].token_ids + cue_tokens
-            # Where nothing is put in its place, the end of thinking must not come again at once.
+            prefix = chain[-1].token_ids + cue_tokens
+            # With an empty cue, the end of thinking must not come again at once.
             held_back = 0 if cue_tokens else 1
             self._think(
-                so_far,
-                cap - len(so_far),
+                prefix,
+                cap - len(prefix),
                 f"extension {n + 1}",
                 lambda thought: self._extend(cue, [*chain, thought]),
                 held_back,

@@ -38,12 +38,12 @@ def deal(items: Sequence[Item], shard: int, shards: int) -> list[Item]:
     order = sorted(items, key=lambda item: (item.benchmark, -len(item.turn), item.question_id))
     first = {(item.benchmark, item.question_id): item for item in reversed(order)}
     ranked = sorted(first.values(), key=lambda item: (item.benchmark, -len(item.turn), item.question_id))
-    mine = set()
+    chosen = set()
     for place, item in enumerate(ranked):
         lap, at = divmod(place, shards)
         if (at if lap % 2 == 0 else shards - 1 - at) == shard - 1:
-            mine.add((item.benchmark, item.question_id))
-    return [item for item in items if (item.benchmark, item.question_id) in mine]
+            chosen.add((item.benchmark, item.question_id))
+    return [item for item in items if (item.benchmark, item.question_id) in chosen]
 
 
 def gather(paths: Sequence[Path | str], questions: pd.DataFrame, where: Path | str) -> pd.DataFrame:

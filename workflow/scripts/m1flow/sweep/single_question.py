@@ -30,14 +30,14 @@ from m1flow.text.normalising import normalise
 from m1flow.text.shown import in_line
 
 Show = Callable[[str, bool], None]
-"""Takes text as it comes, and whether the protocol placed it there (else the model said it)."""
+"""Takes text as it comes, and whether the protocol placed it there (else the model generated it)."""
 
 _AS_TYPED = {"question": PLAIN, "evaluate": "{question}"}
 
 
 @dataclass(frozen=True)
 class QuestionSettings:
-    """How a model is asked.
+    """Settings for asking a model.
 
     Attributes:
         formats: reasoning formats by name.
@@ -46,7 +46,7 @@ class QuestionSettings:
         plan: sampling and answer settings; its budgets are replaced by `with_budget`.
         engine: the study's ``engine``, which asks for no GPUs.
         seed: the study's.
-        told_by: where all this comes from.
+        source: where these settings come from.
     """
 
     formats: Mapping[str, FormatSettings]
@@ -55,15 +55,15 @@ class QuestionSettings:
     plan: SweepPlan
     engine: EngineSettings
     seed: int
-    told_by: str
+    source: str
 
     def with_budget(self, budget: int, extensions: int = 0, cue: str = "Wait") -> QuestionSettings:
-        """The same, for one cell of a sweep."""
+        """These settings for one cell of a sweep."""
         cell: dict[str, Any] = {"budgets": (budget,), "extension_counts": (), "extension_budgets": ()}
         if extensions:
             cell = {"budgets": (), "extension_counts": (extensions,), "extension_budgets": (budget,), "cues": (cue,)}
-        alone: dict[str, Any] = {"permutations": 1, "permutation_budgets": (), "samples": 1}
-        plan = replace(self.plan, **cell, **alone, answer_logprobs=False, option_answer="")
+        single: dict[str, Any] = {"permutations": 1, "permutation_budgets": (), "samples": 1}
+        plan = replace(self.plan, **cell, **single, answer_logprobs=False, option_answer="")
         return replace(self, plan=plan)
 
     def formatter(self, tokenizer: Any) -> Formatter:
@@ -73,12 +73,12 @@ class QuestionSettings:
             M1FlowError: there is no format of that name.
         """
         if self.format not in self.formats:
-            raise M1FlowError(f"{self.told_by}: formats: {self.format!r} is none of {', '.join(self.formats)}")
-        return Formatter(tokenizer, self.format, self.formats[self.format], self.told_by)
+            raise M1FlowError(f"{self.source}: formats: {self.format!r} is none of {', '.join(self.formats)}")
+        return Formatter(tokenizer, self.format, self.formats[self.format], self.source)
 
 
 def settings_of(folder: Path | str, study: Study | None = None, name: str | None = None) -> QuestionSettings:
-    """How a model folder is asked: as a study says, else as its sweep beside it was made, else as it was trained.
+    """Settings for asking a model folder: those of a study, else of its sweep beside it, else of its training.
 
     Args:
         folder: the model folder; in ``results/<study>/models`` its sweep is found beside it.
@@ -86,15 +86,15 @@ def settings_of(folder: Path | str, study: Study | None = None, name: str | None
         name: the model's name in the study; the folder's by default.
 
     Raises:
-        M1FlowError: nothing tells how.
+        M1FlowError: no settings are found.
     """
     folder = Path(folder).resolve()
     name = name or folder.name
     if study:
         return _of_study(study, name)
     generations = sorted((folder.parent.parent / "generations" / name).glob("*/*.parquet"))
-    if generations and "sweep" in (told := read_provenance(generations[0]).get("parameters", {})):
-        return _recorded(told, str(generations[0]))
+    if generations and "sweep" in (parameters := read_provenance(generations[0]).get("parameters", {})):
+        return _recorded(parameters, str(generations[0]))
     record = folder / "m1flow" / "training.json"
     settings = read_json(record)["settings"] if record.is_file() else {}
     if settings.get("format"):
@@ -119,25 +119,25 @@ def _of_study(study: Study, name: str) -> QuestionSettings:
     )
 
 
-def _recorded(told: Mapping[str, Any], told_by: str) -> QuestionSettings:
-    """How a sweep was made, from the parameters that its table keeps."""
+def _recorded(recorded: Mapping[str, Any], source: str) -> QuestionSettings:
+    """The settings of a sweep, from the parameters in its table's provenance."""
     wanted = [key for key, field in SweepSettings.model_fields.items() if field.default is not None]
-    if missing := [key for key in wanted if key not in told["sweep"]]:
-        raise _of_another_version(told_by, f"without {missing[0]!r}")
+    if missing := [key for key in wanted if key not in recorded["sweep"]]:
+        raise _of_another_version(source, f"without {missing[0]!r}")
     try:
-        entry, sweep = read(ModelSettings, told["spec"]), read(SweepSettings, told["sweep"])
-        engine = read(EngineSettings, told["engine"])
-        formats = {name: read(FormatSettings, entry) for name, entry in told["formats"].items()}
+        entry, sweep = read(ModelSettings, recorded["spec"]), read(SweepSettings, recorded["sweep"])
+        engine = read(EngineSettings, recorded["engine"])
+        formats = {name: read(FormatSettings, entry) for name, entry in recorded["formats"].items()}
     except Rejected as problem:
-        raise _of_another_version(told_by, str(problem)) from None
-    prompts = entry.prompts(told["prompts"])
+        raise _of_another_version(source, str(problem)) from None
+    prompts = entry.prompts(recorded["prompts"])
     return QuestionSettings(
-        formats, entry.format, prompts, SweepPlan.from_settings(sweep), _anywhere(engine), told["seed"], told_by
+        formats, entry.format, prompts, SweepPlan.from_settings(sweep), _anywhere(engine), recorded["seed"], source
     )
 
 
-def _of_another_version(told_by: str, how: str) -> M1FlowError:
-    return M1FlowError(f"{told_by}: made by another version, {how}; name the study's files with --configfile")
+def _of_another_version(source: str, how: str) -> M1FlowError:
+    return M1FlowError(f"{source}: made by another version, {how}; name the study's files with --configfile")
 
 
 def _anywhere(engine: EngineSettings) -> EngineSettings:
@@ -147,7 +147,7 @@ def _anywhere(engine: EngineSettings) -> EngineSettings:
 
 @dataclass(frozen=True)
 class ShownAnswer:
-    """What came of a question: the row of the generations contract, and what its answer says."""
+    """The result of a question: the row of the generations contract, and the reading of its answer."""
 
     row: Mapping[str, Any]
     options: tuple[str, ...]
@@ -164,9 +164,9 @@ class ShownAnswer:
             thinking = f"{row['thinking_tokens']} thinking tokens, {end}"
             thinking += f", {row['extensions_done']} of {row['extensions']} extensions" if row["extensions"] else ""
         finished = "" if row["answer_finished"] else ", cut"
-        return f"[{thinking}; {row['answer_tokens']} answer tokens{finished}; {self.said()}]"
+        return f"[{thinking}; {row['answer_tokens']} answer tokens{finished}; {self.stated()}]"
 
-    def said(self) -> str:
+    def stated(self) -> str:
         """The option that the answer states, as the strict scorer reads it; without options, its last box."""
         text = self.row["answer_text"]
         if not self.options:
@@ -179,7 +179,7 @@ class ShownAnswer:
 
 
 def ask(
-    question: str, options: Sequence[str], manner: QuestionSettings, formatter: Formatter, engine: Engine, show: Show
+    question: str, options: Sequence[str], settings: QuestionSettings, formatter: Formatter, engine: Engine, show: Show
 ) -> ShownAnswer:
     """Ask one question and show thinking and answer as they are decoded.
 
@@ -189,7 +189,7 @@ def ask(
     Args:
         question: the question's text.
         options: their texts, in the order shown; may be empty.
-        manner: how the model is asked, with a budget.
+        settings: for asking the model, with a budget.
         formatter: `QuestionSettings.formatter` of the model's tokenizer.
         engine: the model's.
         show: takes the text.
@@ -202,11 +202,11 @@ def ask(
         raise M1FlowError(
             f"the question: empty, or with an empty option, or with more than {len(LETTERS)} options; mend it"
         )
-    turn = prompt_text({"context": "", "stem": stem, "options": texts}, manner.prompts, "evaluate")
+    turn = prompt_text({"context": "", "stem": stem, "options": texts}, settings.prompts, "evaluate")
     item = Item(question_id("", stem, texts, ""), turn, texts, tuple(range(len(texts))))
     shown = _ShowingEngine(engine, formatter, tuple(formatter.prompt(turn)), show)
-    (row,) = run_sweep([item], formatter, shown, manner.plan, seed=manner.seed, width=1)
-    return ShownAnswer(row, texts, formatter.thinks, manner.plan.longest)
+    (row,) = run_sweep([item], formatter, shown, settings.plan, seed=settings.seed, width=1)
+    return ShownAnswer(row, texts, formatter.thinks, settings.plan.longest)
 
 
 class _ShowingEngine:
@@ -236,7 +236,7 @@ class _ShowingEngine:
 
 @dataclass
 class _Watcher:
-    """What an engine asks after each token: shows it, and decides as the request's own would."""
+    """A stop condition that shows each token, and decides as the request's own would."""
 
     until: Until | None
     stream: _TextStream

@@ -12,7 +12,7 @@ _LINE = ["question_id", "sample", "permutation"]
 
 
 def nested_tokens(rows: pd.DataFrame, cue_tokens: Mapping[str, int], *, stop_at_box: bool = False) -> int:
-    """What a sweep decodes, engines' speculation apart: each thought once, and one answer per distinct cut.
+    """The tokens that a sweep decodes, engines' speculation apart: each thought once, and one answer per distinct cut.
 
     The end of a thought counts as one token. Options that are judged are read, not decoded.
 
@@ -33,7 +33,7 @@ def nested_tokens(rows: pd.DataFrame, cue_tokens: Mapping[str, int], *, stop_at_
 
 
 def separate_tokens(rows: pd.DataFrame, cue_tokens: Mapping[str, int], *, stop_at_box: bool = False) -> int:
-    """What would have been decoded had every cell been run from scratch (the paper's protocol)."""
+    """The tokens decoded if every cell were run from scratch (the paper's protocol)."""
     return _thinking(rows, cue_tokens) + _answers(rows, stop_at_box)
 
 

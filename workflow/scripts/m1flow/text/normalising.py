@@ -1,4 +1,4 @@
-"""Text as questions carry it: one normal form for what looks the same."""
+"""The normal form of questions' text: what looks the same becomes the same."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""Text from questions, models and files, made fit to be shown: nothing in it can hide or reorder what stands around."""
+"""Text from questions, models and files, made safe to show: nothing in it can hide or reorder the text around it."""
 
 from __future__ import annotations
 
 import re
 
 LONGEST = 4000
-"""Characters shown of any text but a trace; a page with all of every text would not open."""
+"""The most characters shown of any text but a trace; a page with every text in full would not open."""
 
 _HIDING = re.compile(
     "["
@@ -28,10 +28,10 @@ def visible(text: str) -> str:
 
 
 def one_line(reason: object) -> str:
-    """What an error says, in one line of at most 200 characters."""
+    """An error's message, in one line of at most 200 characters."""
     return " ".join(str(reason).split())[:200]
 
 
 def in_line(text: str) -> str:
-    """The same in one line: for messages."""
+    """Text fit to show in one line, for messages."""
     return visible(text).replace("\n", "⟨U+000A⟩").replace("\t", "⟨U+0009⟩")

@@ -23,9 +23,9 @@ def attempt_rows(solver: Respondent, questions: pd.DataFrame) -> Iterator[dict[s
     Yields:
         Rows of the attempts contract, in the questions' order. A recorded solver leaves out what it has no record of.
     """
-    asked = {row["question_id"]: (list(row["options"]), row["answer_index"]) for row in each(questions)}
+    by_id = {row["question_id"]: (list(row["options"]), row["answer_index"]) for row in each(questions)}
     for question_id, attempt, turn in solver.turns(questions):
-        options, answer_index = asked[question_id]
+        options, answer_index = by_id[question_id]
         parsed = parse_answer(turn.answer, options, finished=turn.finished)
         yield {
             "question_id": question_id,

@@ -1,4 +1,4 @@
-"""Domains: a model names what a question is about by a code; where its answer names none, it is asked again."""
+"""Domains: a model names each question's domain by a code; if an answer names none, the question is asked again."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ log = logging.getLogger(__name__)
 ASSIGNED, INVALID = "assigned", "invalid"
 
 ASK_AGAIN = "\nYour answer must name exactly one code of the list, alone, within \\boxed{}."
-"""What is added to the prompt where a question is asked again."""
+"""The text added to the prompt when a question is asked again."""
 ASK_AGAIN_TEMPERATURE = 0.7
-"""The least temperature of later attempts: decoded greedily, a model would only repeat itself."""
+"""The lowest temperature of later attempts: greedy decoding would only repeat the first answer."""
 
 
 def to_assign(questions: pd.DataFrame, traces: Sequence[pd.DataFrame]) -> pd.DataFrame:
@@ -47,7 +47,7 @@ def assign_domains(
 
     Args:
         questions: rows of the questions contract.
-        chat: who is asked; its journal makes this resumable.
+        chat: the model to ask; its journal makes this resumable.
         settings: the study's: ``attempts``, ``temperature`` of the first attempt, ``top_p``.
         prompts: the study's; ``domain`` is used, with the fields {question} and {codes}.
         vocabulary: the domains.
@@ -59,7 +59,7 @@ def assign_domains(
         ``bill``: ``answers`` (of all attempts), ``prompt_tokens``, ``cached_tokens``, ``completion_tokens``, ``cost``.
     """
     rows = {row["question_id"]: row for row in questions.to_dict("records")}
-    made: dict[str, dict] = {}
+    results: dict[str, dict] = {}
     bill, unread = _Bill(), Counter[str]()
     todo = list(rows)
     for attempt in range(1, settings.attempts + 1):
@@ -67,13 +67,13 @@ def assign_domains(
             break
         label = "domains" if attempt == 1 else f"domains, attempt {attempt}"
         asking = _Attempt(attempt, settings, prompts, vocabulary, seed)
-        chat.ask((asking.asked(rows[key]) for key in todo), label, len(todo))
+        chat.ask((asking.user_turn(rows[key]) for key in todo), label, len(todo))
         for key in todo:
-            turn = chat.turn(asking.asked(rows[key]))
+            turn = chat.turn(asking.user_turn(rows[key]))
             code, outcome = read_turn(turn, lambda answer: parse_code(answer, vocabulary), ASSIGNED)
             bill.add(turn)
             unread.update([outcome] if code is None else [])
-            made[key] = {
+            results[key] = {
                 "question_id": key,
                 "domain": None if code is None else vocabulary.names[code],
                 "code": code,
@@ -81,9 +81,9 @@ def assign_domains(
                 "outcome": INVALID if code is None else outcome,
                 "answer": turn.answer,
             }
-        todo = [key for key in todo if made[key]["outcome"] == INVALID]
+        todo = [key for key in todo if results[key]["outcome"] == INVALID]
     columns = ["question_id", "domain", "code", "attempts", "outcome", "answer"]
-    table = pd.DataFrame([made[key] for key in rows], columns=columns)
+    table = pd.DataFrame([results[key] for key in rows], columns=columns)
     counts = {
         "questions": len(table),
         "assigned": len(table) - len(todo),
@@ -95,14 +95,14 @@ def assign_domains(
     log.info("domains: %(questions)d questions, %(assigned)d assigned, %(invalid)d invalid", counts)
     if todo:
         log.warning(
-            "domains: %d questions have none; the last answer of one: %.100r", len(todo), made[todo[0]]["answer"]
+            "domains: %d questions have none; the last answer of one: %.100r", len(todo), results[todo[0]]["answer"]
         )
     return table, counts
 
 
 @dataclass(frozen=True)
 class _Attempt:
-    """One round of asking."""
+    """The settings of one attempt."""
 
     number: int
     settings: DomainSettings
@@ -110,8 +110,8 @@ class _Attempt:
     vocabulary: Vocabulary
     seed: int
 
-    def asked(self, question: Mapping[str, Any]) -> UserTurn:
-        """The user's turn."""
+    def user_turn(self, question: Mapping[str, Any]) -> UserTurn:
+        """The user's turn for a question."""
         text = prompt_text(question, self.prompts, "domain", codes=self.vocabulary.listing)
         settings = self.settings
         if self.number > 1:
@@ -123,7 +123,7 @@ class _Attempt:
 
 @dataclass
 class _Bill:
-    """What answers took, whether they were asked for now or before; ``cost`` is None where none has a price."""
+    """Totals over all answers, new and journalled; ``cost`` is None if none has a price."""
 
     answers: int = 0
     prompt_tokens: int = 0

@@ -27,11 +27,11 @@ def example_rows(
         Rows of the examples contract, in the traces' order; ``input_ids`` is the whole example, on whose tokens from
         ``prompt_tokens`` on the loss falls.
     """
-    asked = {row["question_id"]: row for row in each(questions)}
+    by_id = {row["question_id"]: row for row in each(questions)}
     for trace in traces:
         if not trace["verified"]:
             continue
-        question = asked[trace["question_id"]]
+        question = by_id[trace["question_id"]]
         prompt = prompt_text(question, prompts, "train")
         example = formatter.example(prompt, trace["reasoning"], trace["answer"])
         yield {

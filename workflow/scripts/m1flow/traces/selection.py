@@ -25,7 +25,7 @@ RECIPES = {
 
 _GROUPING = {"hard_domain": ["domain"], "hard_domain_source": ["domain", "source"]}
 LIGHT = ["question_id", "source", "domain", "prompt_tokens", "thinking_tokens", "answer_tokens", "hard", "sampled"]
-"""The columns of the examples contract that selecting looks at."""
+"""The columns of the examples contract that selection reads."""
 
 
 def select(
@@ -134,11 +134,11 @@ def card(name: str, settings: DatasetSettings, dataset: pd.DataFrame, counts: Ma
 
 def _token_statistics(dataset: pd.DataFrame) -> list[str]:
     columns = ["prompt_tokens", "thinking_tokens", "answer_tokens"]
-    told = dataset[columns].describe().round().astype(int)
+    statistics = dataset[columns].describe().round().astype(int)
     head = "| | fewest | first quartile | median | third quartile | most | mean |"
     order = ["min", "25%", "50%", "75%", "max", "mean"]
     rows = [
-        f"| {column.removesuffix('_tokens')} | {' | '.join(f'{told.loc[key, column]:,}' for key in order)} |"
+        f"| {column.removesuffix('_tokens')} | {' | '.join(f'{statistics.loc[key, column]:,}' for key in order)} |"
         for column in columns
     ]
     return [head, "|---|---|---|---|---|---|---|", *rows]

@@ -26,11 +26,11 @@ OUTCOMES = {
     REFUSED: "the teacher, or who serves it, declined to answer",
     EMPTY: "no answer, or an answer without reasoning",
 }
-"""What becomes of a trace, in words. Only verified ones are trained on."""
+"""The outcomes of a trace, in words. Only verified traces are trained on."""
 
 
 def to_teach(questions: pd.DataFrame, difficulty: pd.DataFrame, teacher: TeacherSettings, seed: int) -> pd.DataFrame:
-    """The questions a teacher gets: the hard ones, and some drawn before looking at difficulty.
+    """The questions for a teacher: the hard ones, and some drawn from the pool whatever their difficulty.
 
     Args:
         questions: the pool.
@@ -52,7 +52,7 @@ def to_teach(questions: pd.DataFrame, difficulty: pd.DataFrame, teacher: Teacher
 
 
 def trace_rows(teacher: Respondent, questions: pd.DataFrame) -> Iterator[dict[str, Any]]:
-    """Have every question taught, and verify what was written.
+    """Let a teacher explain every question, and verify each trace.
 
     Args:
         teacher: who writes; resumable where it has a journal.
@@ -61,9 +61,9 @@ def trace_rows(teacher: Respondent, questions: pd.DataFrame) -> Iterator[dict[st
     Yields:
         Rows of the traces contract, in the questions' order; what the teacher says nothing about is left out.
     """
-    asked = {row["question_id"]: row for row in each(questions)}
+    by_id = {row["question_id"]: row for row in each(questions)}
     for question_id, _, turn in teacher.turns(questions):
-        row = asked[question_id]
+        row = by_id[question_id]
         index, outcome = verify(turn, list(row["options"]), row["answer_index"], thinks=teacher.thinks)
         yield {
             "question_id": question_id,
@@ -84,7 +84,7 @@ def trace_rows(teacher: Respondent, questions: pd.DataFrame) -> Iterator[dict[st
 def verify(
     turn: ModelTurn, options: Sequence[str], answer_index: int, *, thinks: bool = True
 ) -> tuple[int | None, str]:
-    """Which option a trace's answer states, and what becomes of the trace (a key of OUTCOMES).
+    """The option that a trace's answer states, and the trace's outcome (a key of OUTCOMES).
 
     Only the answer segment is read, strictly (see `answers.strict`). A trace that was cut is truncated whatever it
     says: what breaks off is nothing to learn from. ``thinks`` demands reasoning.

@@ -40,7 +40,7 @@ class Checkpoints:
 
     @classmethod
     def of_run(cls, root: Path | str, settings: Mapping[str, Any], **more: Any) -> Checkpoints:
-        """Those of the run that these settings and other things decide; another run's are never found.
+        """The checkpoints of the run with these settings; another run's are never found.
 
         Args:
             root: the student's folder.

@@ -43,23 +43,23 @@ class StepCollator:
         }
 
     def tensors(self, micro: MicroBatch) -> dict[str, Any]:
-        """What the model takes; a micro-batch without rows becomes a row of padding, which no loss falls on."""
+        """The model's inputs; a micro-batch without rows becomes a row of padding, which has no loss."""
         if self.flat:
             micro = [[example for row in micro for example in row]]
         rows = [self._row(row) for row in micro] or [([self.pad_id], [IGNORED_LABEL], [0])]
         width = max(len(ids) for ids, _, _ in rows)
         fill = [width - len(ids) for ids, _, _ in rows]
-        made: dict[str, Any] = {
+        tensors: dict[str, Any] = {
             "input_ids": torch.tensor([ids + [self.pad_id] * n for (ids, _, _), n in zip(rows, fill, strict=True)]),
             "labels": torch.tensor([given + [IGNORED_LABEL] * n for (_, given, _), n in zip(rows, fill, strict=True)]),
         }
         if self.flat or any(len(row) > 1 for row in micro):
             # Padding is one more example of its row: it sees itself only.
             positions = [places + list(range(n)) for (_, _, places), n in zip(rows, fill, strict=True)]
-            made["position_ids"] = torch.tensor(positions)
+            tensors["position_ids"] = torch.tensor(positions)
         elif any(fill):
-            made["attention_mask"] = torch.tensor([[1] * (width - n) + [0] * n for n in fill])
-        return made | (self._boundaries(made["position_ids"]) if self.flat else {})
+            tensors["attention_mask"] = torch.tensor([[1] * (width - n) + [0] * n for n in fill])
+        return tensors | (self._boundaries(tensors["position_ids"]) if self.flat else {})
 
     def _row(self, row: PackedRow) -> tuple[list[int], list[int], list[int]]:
         ids: list[int] = []

@@ -60,7 +60,7 @@ def build_corpus(
 
 
 def _asker(prompts: Mapping[str, str]) -> Callable[[Mapping[str, Any]], str]:
-    """Puts a question as a user's turn, in each of the study's ways in turn."""
+    """Puts questions as user turns, by each of the study's prompts in turn."""
     ways = {prompts[way]: way for way in WAYS}
     turn = itertools.cycle(ways.values())
     return lambda question: prompt_text(question, prompts, next(turn))

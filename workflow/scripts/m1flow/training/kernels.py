@@ -1,4 +1,4 @@
-"""Which kernels training uses on this machine: attention, and Liger's fused layers."""
+"""Choice of the kernels for training on this machine: attention, and Liger's fused layers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from m1flow.study.settings.training import TrainingSettings
 from m1flow.training.packages import installed, require
 
 VARLEN = "m1flow_varlen"
-"""The name that `torch_varlen` goes by in transformers."""
+"""The name of `torch_varlen` in transformers."""
 
 
 def attention(training: TrainingSettings, on_gpu: bool) -> str:
@@ -20,27 +20,27 @@ def attention(training: TrainingSettings, on_gpu: bool) -> str:
     ``auto`` takes flash-attention where the package, a GPU and bfloat16 are there, else PyTorch's own (SDPA).
 
     Raises:
-        M1FlowError: the one asked for can't run here.
+        M1FlowError: the chosen implementation can't run here.
     """
-    asked = training.attention
+    implementation = training.attention
     fit = on_gpu and training.precision == "bfloat16"
-    if asked == "auto":
+    if implementation == "auto":
         return "flash_attention_2" if fit and installed("flash_attention_2") else "sdpa"
-    if asked in ("flash_attention_2", "varlen") and not fit:
+    if implementation in ("flash_attention_2", "varlen") and not fit:
         raise M1FlowError(
-            f"training: attention: {asked} needs a GPU and precision bfloat16; give the student a GPU "
+            f"training: attention: {implementation} needs a GPU and precision bfloat16; give the student a GPU "
             "(resources.gpus) and that precision, or choose auto"
         )
-    if asked == "flash_attention_2":
-        require(asked, "training: attention")
-    if asked == "varlen":
+    if implementation == "flash_attention_2":
+        require(implementation, "training: attention")
+    if implementation == "varlen":
         _register_varlen()
         return VARLEN
-    return asked
+    return implementation
 
 
 def takes_boundaries(implementation: str) -> bool:
-    """Whether an attention implementation takes one row and its examples' boundaries rather than a mask."""
+    """Whether an attention implementation takes one row with its examples' boundaries, not a mask."""
     return implementation in ("flash_attention_2", VARLEN)
 
 
@@ -48,12 +48,12 @@ def use_liger(training: TrainingSettings, on_gpu: bool) -> bool:
     """Whether Liger's fused layers are used: where they are installed, unless the config says otherwise.
 
     Raises:
-        M1FlowError: asked for, but not there.
+        M1FlowError: Liger is required but not installed.
     """
-    asked = training.liger
-    if asked is True:
+    liger = training.liger
+    if liger is True:
         require("liger", "training: liger")
-    return asked is True or (asked == "auto" and on_gpu and installed("liger"))
+    return liger is True or (liger == "auto" and on_gpu and installed("liger"))
 
 
 def torch_varlen(

@@ -26,12 +26,12 @@ from m1flow.models.gpus import claimed_gpus
 
 _ON_NODE = "M1FLOW_ON_NODE"
 _GRACE_SECONDS = 10.0
-_SAID_AT_MOST = 4000
+_LONGEST_MESSAGE = 4000
 
 
 @dataclass(frozen=True)
 class Computation:
-    """Where and how a run computes, and what it leaves beside the model. It has no part in what is learnt.
+    """Where and how a run computes, and what it leaves beside the model; it has no effect on what is learnt.
 
     Attributes:
         gpus: on each node, one for each process; 0 computes on the CPU.
@@ -106,21 +106,22 @@ def started(computation: Computation, precision: str) -> Iterator[None]:
 
 
 def _run_here(computation: Computation, common: Mapping[str, str]) -> int:
-    """Run this node's processes. The first speaks for all; another does where it alone has something to say."""
+    """Run this node's processes. The first one logs for all; others' errors are shown if the first didn't fail."""
     first = int(os.environ.get("SLURM_NODEID", 0)) * computation.of_node if computation.nodes > 1 else 0
     with contextlib.ExitStack() as files:
-        quiet = [files.enter_context(tempfile.TemporaryFile("w+")) for _ in range(computation.of_node - 1)]
-        processes = [_process(first + n, n, computation, common, said) for n, said in enumerate([None, *quiet])]
+        error_files = [files.enter_context(tempfile.TemporaryFile("w+")) for _ in range(computation.of_node - 1)]
+        processes = [_process(first + n, n, computation, common, file) for n, file in enumerate([None, *error_files])]
         code = _supervise(processes)
         if code and processes[0].returncode in (0, -signal.SIGKILL):
-            for said in (said for process, said in zip(processes[1:], quiet, strict=True) if process.returncode > 0):
-                said.seek(0)
-                sys.stderr.write(said.read()[-_SAID_AT_MOST:])
+            for process, file in zip(processes[1:], error_files, strict=True):
+                if process.returncode > 0:
+                    file.seek(0)
+                    sys.stderr.write(file.read()[-_LONGEST_MESSAGE:])
     return code
 
 
 def _process(
-    rank: int, local_rank: int, computation: Computation, common: Mapping[str, str], said: IO | None
+    rank: int, local_rank: int, computation: Computation, common: Mapping[str, str], errors: IO | None
 ) -> subprocess.Popen:
     own = {
         "RANK": rank,
@@ -129,7 +130,7 @@ def _process(
         "LOCAL_WORLD_SIZE": computation.of_node,
     }
     environment = {**os.environ, **common, **{key: str(value) for key, value in own.items()}}
-    return subprocess.Popen([sys.executable, *sys.argv], env=environment, stderr=said)
+    return subprocess.Popen([sys.executable, *sys.argv], env=environment, stderr=errors)
 
 
 def _supervise(processes: list[subprocess.Popen]) -> int:
@@ -138,7 +139,7 @@ def _supervise(processes: list[subprocess.Popen]) -> int:
     with _passing_on(processes, (signal.SIGTERM, signal.SIGINT)):
         while None in (codes := [process.poll() for process in processes]):
             if any(codes) and not failed:
-                # The others may have the same to say; one that waits for the failed process would wait for ever.
+                # The others may fail for the same reason; one that waits for the failed process would wait for ever.
                 failed, deadline = next(filter(None, codes)), time.monotonic() + _GRACE_SECONDS
             if time.monotonic() > deadline:
                 for process in processes:
@@ -164,7 +165,7 @@ def _passing_on(processes: list[subprocess.Popen], signals: tuple[signal.Signals
 
 
 def _rendezvous(computation: Computation) -> dict[str, str]:
-    """Where the processes meet."""
+    """The environment that tells processes where to meet."""
     if computation.nodes == 1:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
@@ -176,7 +177,7 @@ def _rendezvous(computation: Computation) -> dict[str, str]:
 
 
 def _sharding(computation: Computation, precision: str) -> dict[str, str]:
-    """What ``accelerate launch`` sets for FSDP2: every layer's weights and optimiser states are shared by all GPUs."""
+    """The environment of ``accelerate launch`` for FSDP2: all GPUs share each layer's weights and optimiser states."""
     from accelerate.commands.launch import launch_command_parser
     from accelerate.utils.launch import prepare_multi_gpu_env
 
@@ -186,12 +187,12 @@ def _sharding(computation: Computation, precision: str) -> dict[str, str]:
     flags += [f"--num_processes={computation.in_all}", "--num_machines=1", "--main_process_port=0"]
     flags += ["--dynamo_backend=no"]
     flags += [f"--mixed_precision={'bf16' if precision == 'bfloat16' else 'no'}", "script"]
-    made = prepare_multi_gpu_env(launch_command_parser().parse_args(flags))
-    return {key: value for key, value in made.items() if key.startswith(("ACCELERATE_", "FSDP_"))}
+    environment = prepare_multi_gpu_env(launch_command_parser().parse_args(flags))
+    return {key: value for key, value in environment.items() if key.startswith(("ACCELERATE_", "FSDP_"))}
 
 
 def _srun(computation: Computation) -> list[str]:
-    """This command once on each node of the job."""
+    """A command that runs this one once on each node of the job."""
     if shutil.which("srun") is None:
         raise M1FlowError(
             f"students: resources: nodes: {computation.nodes} nodes are started by SLURM's srun, which isn't here; "
@@ -202,7 +203,7 @@ def _srun(computation: Computation) -> list[str]:
 
 
 def _slurm_job() -> dict[str, str]:
-    """The job's variables, which Snakemake's inner process may have removed from ours: then a forebear still has them.
+    """The job's variables; if Snakemake's inner process has removed them from ours, a parent process still has them.
 
     Only the job's identity: the batch step's other variables would steer ``srun``.
     """
@@ -216,7 +217,7 @@ def _slurm_job() -> dict[str, str]:
 
 
 def _environments_above() -> Iterator[dict[str, str]]:
-    """The environments that this process's forebears were started with (Linux)."""
+    """The environments that this process's parents, up to the first, were started with (Linux)."""
     process = os.getppid()
     while process > 1:
         folder = Path("/proc") / str(process)

@@ -41,7 +41,7 @@ OPTIMIZERS = {"adamw": "adamw_torch_fused", "adamw_8bit": "adamw_bnb_8bit"}
 
 @dataclass(frozen=True)
 class Run:
-    """What a training run is, beside its model and examples.
+    """The settings of a training run, beside its model and examples.
 
     Attributes:
         name: for messages.
@@ -84,7 +84,7 @@ def run_sft(
         The trainer, which holds the trained model (adapters apart), and its loss curve.
 
     Raises:
-        M1FlowError: the loss isn't finite or diverges; a checkpoint can't be written; a setting can't be had here.
+        M1FlowError: the loss isn't finite or diverges; a checkpoint can't be written; a setting doesn't work here.
         SystemExit: told to stop; a checkpoint is saved.
     """
     disable_progress_bars()
@@ -92,7 +92,7 @@ def run_sft(
     attention = kernels.attention(training, run.computation.on_gpu)
     model.set_attn_implementation(attention)
     flat, packing = kernels.takes_boundaries(attention), training.packing
-    room = run.computation.device_tokens
+    device_tokens = run.computation.device_tokens
     plan = PackingPlan(
         [len(ids) for ids in examples.input_ids],
         training.batch_size,
@@ -100,13 +100,13 @@ def run_sft(
         run.seed,
         processes=processes,
         packing=packing,
-        device_tokens=room,
-        row_tokens=room if flat else None,
+        device_tokens=device_tokens,
+        row_tokens=device_tokens if flat else None,
     )
-    looked_at = min(run.steps, 20)
-    padding = 0 if flat else 100 * sum(map(plan.padding, range(looked_at))) / looked_at
-    told = "%s: %d steps of %d examples on %d process(es) by %s, %.0f %% padding"
-    log.info(told, run.name, run.steps, plan.batch_size, processes, attention, padding)
+    steps_measured = min(run.steps, 20)
+    padding = 0 if flat else 100 * sum(map(plan.padding, range(steps_measured))) / steps_measured
+    message = "%s: %d steps of %d examples on %d process(es) by %s, %.0f %% padding"
+    log.info(message, run.name, run.steps, plan.batch_size, processes, attention, padding)
     curve = LossCurve(run.name, run.steps, speaks=arguments.process_index == 0)
     # Seeded here for the adapters, which the trainer makes before it seeds.
     torch.manual_seed(run.seed)
@@ -180,19 +180,19 @@ def trainer_arguments(run: Run) -> SFTConfig:
     )
 
 
-def reports_to(asked: str, folder: Path | None) -> tuple[str, ...]:
+def reports_to(report_to: str, folder: Path | None) -> tuple[str, ...]:
     """The trackers to report to, as transformers names them.
 
     Args:
-        asked: "none", a tracker, or "auto": TensorBoard where it is installed.
+        report_to: "none", a tracker, or "auto": TensorBoard where it is installed.
         folder: for TensorBoard's files.
 
     Raises:
         M1FlowError: a tracker that isn't installed.
     """
-    if asked == "none" or (asked == "auto" and not installed("tensorboard")):
+    if report_to == "none" or (report_to == "auto" and not installed("tensorboard")):
         return ()
-    tracker = "tensorboard" if asked == "auto" else asked
+    tracker = "tensorboard" if report_to == "auto" else report_to
     require(tracker, "report_to")
     if tracker == "tensorboard" and folder is not None:
         os.environ["TENSORBOARD_LOGGING_DIR"] = str(folder)
@@ -213,7 +213,7 @@ class _Trainer(SFTTrainer):
     """trl's trainer, fed whole optimiser steps, with a loss over labelled tokens only and checkpoints by the clock."""
 
     def prepare(self, run: Run, curve: LossCurve, stop: StopSignal) -> None:
-        """What the trainer needs to know beside transformers' arguments."""
+        """Set what the trainer needs beside transformers' arguments."""
         self._run, self._curve = run, curve
         if sharded() and run.training.precision == "bfloat16":
             # accelerate would also add up the processes' gradients, and hand out the losses, in bfloat16.
@@ -236,8 +236,8 @@ class _Trainer(SFTTrainer):
         total = torch.zeros((), device=self.args.device)
         for left, micro in reversed(list(enumerate(reversed(inputs["micro"])))):
             # Sharded weights have no room for whole gradients: there they meet each time.
-            alone = left > 0 and not self.is_fsdp_enabled
-            with self.accelerator.no_sync(model) if alone else contextlib.nullcontext():
+            skip_sync = left > 0 and not self.is_fsdp_enabled
+            with self.accelerator.no_sync(model) if skip_sync else contextlib.nullcontext():
                 total += super().training_step(model, micro, num_items_in_batch)
         return total
 
@@ -254,7 +254,7 @@ class _Trainer(SFTTrainer):
         return -outputs.log_probs.sum() / num_items_in_batch * self.accelerator.num_processes
 
     def floating_point_ops(self, inputs: dict[str, Any]) -> int:
-        """Not counted: tokens are."""
+        """Zero: tokens are counted instead."""
         return 0
 
     def _track_num_input_tokens(self, inputs: dict[str, Any]) -> None:
@@ -275,28 +275,28 @@ class _Trainer(SFTTrainer):
 
 
 class _Saving(TrainerCallback):
-    """Asks for a checkpoint now and then, and for the last one when the run is told to stop; all processes agree."""
+    """Requests a checkpoint at intervals, and a last one when the run is told to stop; all processes agree."""
 
     def __init__(self, trainer: _Trainer, stop: StopSignal):
         self._trainer, self._stop = trainer, stop
         self._saved = time.monotonic()
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """After each optimiser step."""
+        """Request a checkpoint after an optimiser step, if one is due."""
         run = self._trainer._run
         if run.checkpoints is None or state.global_step >= run.steps:
             return
         due = time.monotonic() - self._saved >= 60 * run.computation.checkpoint_minutes
-        wishes = torch.tensor([self._stop.came, due], dtype=torch.int32, device=args.device)
+        flags = torch.tensor([self._stop.came, due], dtype=torch.int32, device=args.device)
         if args.world_size > 1:
-            torch.distributed.all_reduce(wishes, torch.distributed.ReduceOp.MAX)
-        stop, due = wishes.tolist()
+            torch.distributed.all_reduce(flags, torch.distributed.ReduceOp.MAX)
+        stop, due = flags.tolist()
         if stop or due:
             control.should_save = True
             control.should_training_stop = bool(stop)
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """The clock starts again."""
+        """Restart the clock for the next checkpoint."""
         self._saved = time.monotonic()
 
 

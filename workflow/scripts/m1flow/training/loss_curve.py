@@ -1,4 +1,4 @@
-"""The loss as training goes: kept, shown, and watched for the moment it breaks."""
+"""The loss during training: recorded, logged, and watched for divergence."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class LossCurve(TrainerCallback):
 
     @property
     def losses(self) -> list[dict[str, float]]:
-        """Of every step: step, loss, learning_rate, tokens trained on so far."""
+        """An entry for every step: step, loss, learning_rate, tokens trained on so far."""
         return [entry for entry in self._history if "loss" in entry]
 
     @property
@@ -68,7 +68,7 @@ class LossCurve(TrainerCallback):
     def on_log(
         self, args: Any, state: TrainerState, control: Any, logs: Mapping[str, float] | None = None, **_: Any
     ) -> None:
-        """Look at one step."""
+        """Record one step."""
         if logs is None or "loss" not in logs:
             return
         self._ended = time.monotonic()
@@ -97,10 +97,10 @@ class LossCurve(TrainerCallback):
             )
 
     def _show(self, step: int, loss: float) -> None:
-        left = self.seconds / max(step - self._first_step, 1) * (self._steps - step)
+        seconds_left = self.seconds / max(step - self._first_step, 1) * (self._steps - step)
         speed = (self.tokens - self._first_tokens) / max(self.seconds, 1e-9)
         text = "%s: step %d of %d, loss %.3f, %.0f tokens/s, %.0f s left"
-        log.info(text, self._name, step, self._steps, loss, speed, left)
+        log.info(text, self._name, step, self._steps, loss, speed, seconds_left)
 
     def csv(self) -> str:
         """The curve as CSV text: step, loss (the mean since the point before), learning_rate, tokens."""
@@ -114,5 +114,5 @@ class LossCurve(TrainerCallback):
         return "".join(lines)
 
     def point(self, state: TrainerState, logs: Mapping[str, Any]) -> dict[str, Any]:
-        """What the trainer's own log entry of a step lacks for the curve."""
+        """The values that the curve needs and the trainer's log entry of a step lacks."""
         return {"tokens": int(state.num_input_tokens_seen)} if "loss" in logs else {}

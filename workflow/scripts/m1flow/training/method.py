@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingTask:
-    """A student that is to be made.
+    """A student to train.
 
     Attributes:
         name: the student's.
@@ -49,7 +49,7 @@ class TrainingTask:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainedStudent:
-    """What a method gives to every process of a run.
+    """The result of a method, in every process of a run.
 
     Attributes:
         trainer: holds the trained model, its adapters apart.

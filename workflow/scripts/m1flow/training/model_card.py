@@ -55,7 +55,7 @@ def licence_of(folder: Path | str) -> dict[str, str]:
 
 
 def data_of(dataset: Path | str) -> dict[str, Any]:
-    """What a datasets table says of itself: its name, and the settings that selected it."""
+    """The name of a datasets table, and the settings that selected it."""
     parameters = parquet.read_provenance(dataset).get("parameters", {})
     keys = ("teacher", "recipe", "size", "seed", "min_tokens", "max_tokens", "format")
     chosen = parameters.get("spec", parameters)

@@ -1,4 +1,4 @@
-"""What one optimiser step trains on, and how its examples are laid out on devices.
+"""The examples of each optimiser step, and their layout on devices.
 
 A batch is always so many *examples*, in an order that the seed fixes. Packing, micro-batches and the number of
 processes only decide how a batch is laid out: which examples share a row, and which process computes it when. The loss

@@ -1,4 +1,4 @@
-"""What a training run does before its loop: threads, the examples that are short enough, the number of steps."""
+"""Preparation of a training run: threads, the examples that are short enough, the number of steps."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from m1flow.training.tokenised import Prepared, prepare
 
 
 def set_up(threads: int) -> None:
-    """What a process that trains does first: so many CPU threads for PyTorch, and a log without progress bars."""
+    """Prepare a training process: set PyTorch's number of CPU threads, and keep progress bars out of the log."""
     import torch
     from transformers.utils import logging as transformers_logging
 
@@ -44,7 +44,7 @@ def prepared_examples(
 
 
 def total_steps(training: TrainingSettings, examples: int, where: str = "training") -> int:
-    """Optimiser steps: ``steps`` as they are, or ``epochs`` over so many examples, in batches of ``batch_size``.
+    """The number of optimiser steps: ``steps``, or ``epochs`` over the examples in batches of ``batch_size``.
 
     Raises:
         M1FlowError: neither or both are given.

@@ -1,4 +1,4 @@
-"""What a model folder says of how it came about, and a full disk by its name."""
+"""Records of a training run in its model folder, and an error that names a full disk."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
 
 @contextlib.contextmanager
 def naming_full_disks(out: Path | str) -> Iterator[None]:
-    """A full disk, said as it is: what writes weights raises no OSError, and others one that names no file."""
+    """Report a full disk with its path: safetensors raises no OSError, and other writers one without a file name."""
     from safetensors import SafetensorError
 
     try:
@@ -39,7 +39,7 @@ def naming_full_disks(out: Path | str) -> Iterator[None]:
 
 
 def write_records(folder: Path, record: dict[str, Any], curve: LossCurve, provenance: Mapping[str, Any]) -> None:
-    """What a model folder says of how it came about."""
+    """Write the records of a training run into its model folder."""
     record["counts"] |= {"seen_tokens": curve.tokens}
     record |= {"seconds": round(curve.seconds, 1), "final_loss": curve.losses[-1]["loss"]}
     write_json(folder / "m1flow" / "training.json", record)

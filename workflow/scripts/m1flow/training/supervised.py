@@ -50,7 +50,7 @@ def train_on(task: TrainingTask, examples: Iterable[TrainingExample]) -> Trained
     """Train a student on examples; the loss falls on all that follows an example's ``prompt_tokens``.
 
     Raises:
-        M1FlowError: no example is left; a setting can't be had on this machine; the loss isn't finite or diverges; a
+        M1FlowError: no example is left; a setting doesn't work on this machine; the loss isn't finite or diverges; a
             checkpoint can't be written.
         SystemExit: told to stop; a checkpoint is saved.
     """
@@ -75,7 +75,7 @@ def train_on(task: TrainingTask, examples: Iterable[TrainingExample]) -> Trained
 
 
 def learning_identity(student: StudentTraining, seed: int) -> dict[str, Any]:
-    """What of a student decides what is learnt from given examples, in the words of checkpoints' fingerprints.
+    """The settings that decide what a student learns from given examples, for checkpoints' fingerprints.
 
     There, sft is called by what it trains: another word would keep runs that were interrupted from going on.
     """

@@ -81,10 +81,10 @@ def _rows(right: Mapping[str, np.ndarray], budgets: np.ndarray) -> list[dict]:
     halves = {name: random_halves(len(array), name) for name, array in right.items()}
     rows = []
     for benchmark in plain:
-        among = list(right) if benchmark == MACRO else [benchmark]
-        drawn = np.mean([draws[name] for name in among], axis=0)
+        averaged = list(right) if benchmark == MACRO else [benchmark]
+        drawn = np.mean([draws[name] for name in averaged], axis=0)
         (best,) = best_of(plain[benchmark].value[None])
-        scored, choices = crossed({name: right[name] for name in among}, halves)
+        scored, choices = crossed({name: right[name] for name in averaged}, halves)
         found: dict[str, tuple[int, Any, Means, int]] = {
             LARGEST: (len(budgets) - 1, [len(budgets) - 1], plain[benchmark], -1),
             CHOSEN: (int(np.bincount(choices).argmax()), choices, means_with_intervals(scored)[benchmark], 0),
@@ -108,7 +108,7 @@ def crossed(
     Returns:
         Each question's mean over the splits, by benchmark, (question, 1); and the columns that were chosen.
     """
-    # Benchmarks with a single question have an empty half: they have no say in that choice.
+    # Benchmarks with a single question have an empty half: they don't count in that choice.
     counted = {name: np.maximum(halves[name].sum(axis=1, keepdims=True), 1) for name in right}
     choices = best_of(np.mean([halves[name] @ array / counted[name] for name, array in right.items()], axis=0))
     # Each split scores a question once: in the half that it wasn't chosen on.

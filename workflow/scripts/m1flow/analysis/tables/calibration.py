@@ -139,7 +139,7 @@ class _Bins:
         return self.sums.sum(axis=0) / np.maximum(1, self.counts.sum(axis=0))
 
     def variance(self) -> np.ndarray:
-        """Of each bin's mean, over questions as clusters."""
+        """The variance of each bin's mean, over questions as clusters."""
         n = np.maximum(1, self.counts.sum(axis=0))
         clusters = np.maximum(2, (self.counts > 0).sum(axis=0))
         spread = ((self.sums - self.counts * self.mean()) ** 2).sum(axis=0)

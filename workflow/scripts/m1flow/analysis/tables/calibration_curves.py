@@ -62,13 +62,13 @@ def reliability(cell: ConfidentAnswers) -> Iterator[dict]:
     sure, correct, question = cell.sure[cell.read], cell.correct[cell.read], cell.question[cell.read]
     bins = equal_mass(sure)
     for place in np.unique(bins):
-        mine = bins == place
-        hits = np.bincount(question[mine], correct[mine], cell.questions)
-        counts = np.bincount(question[mine], minlength=cell.questions)
-        accuracy = float(correct[mine].mean())
+        in_bin = bins == place
+        hits = np.bincount(question[in_bin], correct[in_bin], cell.questions)
+        counts = np.bincount(question[in_bin], minlength=cell.questions)
+        accuracy = float(correct[in_bin].mean())
         low, high = _interval(hits, counts, accuracy)
-        point = {"curve": RELIABILITY, "x": sure[mine].mean(), "y": accuracy}
-        yield point | {"ci_low": low, "ci_high": high, "n": int(mine.sum())}
+        point = {"curve": RELIABILITY, "x": sure[in_bin].mean(), "y": accuracy}
+        yield point | {"ci_low": low, "ci_high": high, "n": int(in_bin.sum())}
 
 
 def risk_coverage(cell: ConfidentAnswers) -> Iterator[dict]:

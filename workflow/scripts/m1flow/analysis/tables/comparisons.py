@@ -146,18 +146,20 @@ def _compared_cells(models: Mapping[str, Sequence[Grid]], lead: str | None) -> I
 def _rows(compared: ComparedCells) -> Iterator[dict]:
     right, before = {}, {}
     for one, other in zip(compared.own, compared.others, strict=True):
-        mine, theirs = in_common(one, other)
-        right[one.benchmark] = one.right[np.ix_(mine, np.array(compared.cells))]
-        before[one.benchmark] = other.right[np.ix_(theirs, np.array(compared.against))]
+        places, other_places = in_common(one, other)
+        right[one.benchmark] = one.right[np.ix_(places, np.array(compared.cells))]
+        before[one.benchmark] = other.right[np.ix_(other_places, np.array(compared.against))]
     right = {name: array for name, array in right.items() if len(array)}
     changes = {name: array - before[name] for name, array in right.items()}
     units = lcm(*(one.samples for one in (*compared.own, *compared.others)))
     for benchmark, means in means_with_intervals(changes, change=True).items():
-        among = list(changes) if benchmark == MACRO else [benchmark]
-        accuracy, against = (np.mean([part[name].mean(axis=0) for name in among], axis=0) for part in (right, before))
+        averaged = list(changes) if benchmark == MACRO else [benchmark]
+        accuracy, against = (
+            np.mean([part[name].mean(axis=0) for name in averaged], axis=0) for part in (right, before)
+        )
         method = STRATIFIED if benchmark == MACRO else MCNEMAR if units == 1 else SIGN_FLIPS
         for number, (cell, reference) in enumerate(zip(compared.cells, compared.against, strict=True)):
-            moved = [changes[name][:, number] for name in among]
+            moved = [changes[name][:, number] for name in averaged]
             yield {
                 "family": compared.family,
                 "benchmark": benchmark,

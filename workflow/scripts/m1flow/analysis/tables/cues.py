@@ -94,7 +94,7 @@ def _rows(grids: Sequence[Grid], reference: Sequence[Grid]) -> Iterator[dict]:
     changes = _changes(grids, reference, places) if grids is not reference else {}
     differences = means_with_intervals(changes, change=True) if changes else {}
     for benchmark, means in means_with_intervals(right).items():
-        among = list(right) if benchmark == MACRO else [benchmark]
+        averaged = list(right) if benchmark == MACRO else [benchmark]
         for number, place in enumerate(places):
             budget, extensions = grids[0].cells[place]
             row = {
@@ -105,7 +105,7 @@ def _rows(grids: Sequence[Grid], reference: Sequence[Grid]) -> Iterator[dict]:
                 "accuracy": means.value[number],
                 "ci_low": means.low[number],
                 "ci_high": means.high[number],
-                "thinking_tokens_mean": float(np.mean([tokens[name][number] for name in among])),
+                "thinking_tokens_mean": float(np.mean([tokens[name][number] for name in averaged])),
             }
             if changes:
                 difference = differences[benchmark]
@@ -113,7 +113,7 @@ def _rows(grids: Sequence[Grid], reference: Sequence[Grid]) -> Iterator[dict]:
                     "difference": difference.value[number],
                     "diff_low": difference.low[number],
                     "diff_high": difference.high[number],
-                    "p": p_value([changes[name][:, number] for name in among], grids[0].samples),
+                    "p": p_value([changes[name][:, number] for name in averaged], grids[0].samples),
                 }
             yield row
 
@@ -122,8 +122,9 @@ def _changes(grids: Sequence[Grid], reference: Sequence[Grid], places: Sequence[
     """What each question gains in each cell, by benchmark."""
     changes = {}
     for one, other in zip(grids, reference, strict=True):
-        mine, theirs = in_common(one, other)
+        question_places, reference_places = in_common(one, other)
         changes[one.benchmark] = (
-            one.right[np.ix_(mine, np.array(places))] - other.right[np.ix_(theirs, np.array(places))]
+            one.right[np.ix_(question_places, np.array(places))]
+            - other.right[np.ix_(reference_places, np.array(places))]
         )
     return changes

@@ -91,7 +91,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class Aim:
-    """What to choose a setting for: its rule, the accuracy that may be lost, and the tokens that are counted."""
+    """The aim of choosing a setting: its rule, the accuracy that may be lost, and the tokens that are counted."""
 
     rule: str
     tolerance: float
@@ -100,7 +100,7 @@ class Aim:
 
 @dataclass(frozen=True)
 class Exits:
-    """What settings give on one benchmark: arrays (question, setting), means over samples.
+    """The results of settings on one benchmark: arrays (question, setting), means over samples.
 
     Attributes:
         right: share of right answers.
@@ -211,12 +211,12 @@ def choose(one: Exits, settings: Sequence[Setting], half: np.ndarray, aim: Aim) 
 
     Thinking to the end is always among them.
     """
-    among = [number for number, setting in enumerate(settings) if setting.rule in (FULL, aim.rule)]
-    accuracy = one.right[np.ix_(half, np.array(among))].sum(axis=0)
+    candidates = [number for number, setting in enumerate(settings) if setting.rule in (FULL, aim.rule)]
+    accuracy = one.right[np.ix_(half, np.array(candidates))].sum(axis=0)
     tokens = one.thinking + one.probes if aim.counted == ALL_TOKENS else one.thinking
-    spent = tokens[np.ix_(half, np.array(among))].sum(axis=0)
+    spent = tokens[np.ix_(half, np.array(candidates))].sum(axis=0)
     enough = accuracy >= accuracy[0] - aim.tolerance * half.sum() - 1e-9
-    return among[int(np.where(enough, spent, np.inf).argmin())]
+    return candidates[int(np.where(enough, spent, np.inf).argmin())]
 
 
 def _rows(model: str, labels: Sequence[dict], exits: dict[str, Exits], reference: dict[str, Exits]) -> list[dict]:
@@ -231,14 +231,14 @@ def _rows(model: str, labels: Sequence[dict], exits: dict[str, Exits], reference
     draws = {name: mean_draws(array, name) for name, array in spent.items()}
     rows = []
     for name, means in means_with_intervals(right).items():
-        among = list(exits) if name == MACRO else [name]
-        drawn = np.mean([draws[other] for other in among], axis=0)
+        averaged = list(exits) if name == MACRO else [name]
+        drawn = np.mean([draws[other] for other in averaged], axis=0)
         low, high = percentiles(_saved(drawn[:, :-1], drawn[:, -1:]))
         thinking, probes = (
-            np.mean([getattr(exits[other], what).mean(axis=0) for other in among], axis=0)
+            np.mean([getattr(exits[other], what).mean(axis=0) for other in averaged], axis=0)
             for what in ("thinking", "probes")
         )
-        whole = np.mean([reference[other].thinking[:, 0].mean() for other in among])
+        full = np.mean([reference[other].thinking[:, 0].mean() for other in averaged])
         numbers = {
             "accuracy": means.value,
             "ci_low": means.low,
@@ -248,8 +248,8 @@ def _rows(model: str, labels: Sequence[dict], exits: dict[str, Exits], reference
             "change_high": change[name].high,
             "thinking_tokens": thinking,
             "probe_tokens": probes,
-            "thinking_saved": _saved(thinking, whole),
-            "saved": _saved(thinking + probes, whole),
+            "thinking_saved": _saved(thinking, full),
+            "saved": _saved(thinking + probes, full),
             "saved_low": low,
             "saved_high": high,
         }

@@ -38,7 +38,7 @@ TABLE = Table(
 
 
 def error_kinds_table(judged: pd.DataFrame) -> pd.DataFrame:
-    """Of the wrong answers drawn, how many are of each kind.
+    """The number of drawn wrong answers of each kind.
 
     Args:
         judged: rows of the judged contract.

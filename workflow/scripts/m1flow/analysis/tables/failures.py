@@ -70,10 +70,10 @@ def failures_table(models: Mapping[str, Sequence[Grid]]) -> pd.DataFrame:
         named = {one.benchmark: categories(one) for one in grids}
         inside = {name: found[:, None] == np.array(list(MEANING)) for name, found in named.items()}
         for benchmark, means in means_with_intervals({n: i.astype(float) for n, i in inside.items()}).items():
-            among = list(inside) if benchmark == MACRO else [benchmark]
-            counts = np.sum([inside[name].sum(axis=0) for name in among], axis=0)
-            ids = np.concatenate([one.questions for one in grids if one.benchmark in among])
-            member = np.concatenate([inside[name] for name in among])
+            averaged = list(inside) if benchmark == MACRO else [benchmark]
+            counts = np.sum([inside[name].sum(axis=0) for name in averaged], axis=0)
+            ids = np.concatenate([one.questions for one in grids if one.benchmark in averaged])
+            member = np.concatenate([inside[name] for name in averaged])
             for number, category in enumerate(MEANING):
                 rows.append(
                     {

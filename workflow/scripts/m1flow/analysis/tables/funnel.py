@@ -52,8 +52,8 @@ def make(
         source_of = dict(zip(kept["question_id"], kept["source"], strict=True))
         rows += _counts("pool", kept["source"])
     if pool_removed is not None:
-        gone = read_table(pool_removed, "pool_removed", columns=["source", "reason"])
-        rows += [("pool", source, n, "", reason) for (source, reason), n in gone.value_counts().items()]
+        removed = read_table(pool_removed, "pool_removed", columns=["source", "reason"])
+        rows += [("pool", source, n, "", reason) for (source, reason), n in removed.value_counts().items()]
     for path in attempts:
         tried = read_table(path, "attempts", columns=["question_id", "correct"])
         by_question = tried.groupby("question_id")["correct"].any()

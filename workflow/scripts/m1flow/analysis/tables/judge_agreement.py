@@ -56,7 +56,7 @@ TABLE = Table(
 
 
 def agreement_table(judged: pd.DataFrame, hand_labels: Mapping[AnswerKey, str]) -> pd.DataFrame:
-    """How far the judge agrees with a person.
+    """Agreement of the judge with a person.
 
     Args:
         judged: rows of the judged contract.

@@ -61,8 +61,8 @@ def overthinking_table(models: Mapping[str, Sequence[Grid]]) -> pd.DataFrame:
             continue
         changes = {one.benchmark: one.right[:, [largest]] - one.right[:, smaller] for one in grids}
         for benchmark, means in means_with_intervals(changes, change=True, together=True).items():
-            among = list(changes.values()) if benchmark == MACRO else [changes[benchmark]]
-            p = [p_value([-part[:, k] for part in among], grids[0].samples, GREATER) for k in range(len(smaller))]
+            averaged = list(changes.values()) if benchmark == MACRO else [changes[benchmark]]
+            p = [p_value([-part[:, k] for part in averaged], grids[0].samples, GREATER) for k in range(len(smaller))]
             # From the end: of equally good ones the nearest to the largest.
             best = len(smaller) - 1 - int(best_of(-means.value[None, ::-1])[0])
             rows.append(

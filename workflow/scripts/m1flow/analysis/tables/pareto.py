@@ -91,7 +91,7 @@ def on_front(cost: np.ndarray, accuracy: np.ndarray) -> np.ndarray:
     """Which points no other point dominates; of equal points the first, of unknown cost none."""
     order = np.lexsort([-accuracy, cost])
     order = order[~np.isnan(cost[order])]
-    so_far = np.maximum.accumulate(np.concatenate([[-np.inf], accuracy[order]]))[:-1]
+    best_cheaper = np.maximum.accumulate(np.concatenate([[-np.inf], accuracy[order]]))[:-1]
     front = np.zeros(len(cost), bool)
-    front[order] = accuracy[order] > so_far
+    front[order] = accuracy[order] > best_cheaper
     return front

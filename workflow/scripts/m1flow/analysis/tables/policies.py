@@ -66,9 +66,9 @@ def _rows(model: str, policies: Sequence[Policy], outcomes: dict[str, Outcomes])
     rows = []
     estimates = means_with_intervals({name: one.right for name, one in outcomes.items()})
     for name, means in estimates.items():
-        among = list(outcomes.values()) if name == MACRO else [outcomes[name]]
+        averaged = list(outcomes.values()) if name == MACRO else [outcomes[name]]
         thinking, answering = (
-            np.mean([getattr(one, what).mean(axis=0) for one in among], axis=0) for what in ("thinking", "answering")
+            np.mean([getattr(one, what).mean(axis=0) for one in averaged], axis=0) for what in ("thinking", "answering")
         )
         for number, policy in enumerate(policies):
             row = {"model": model, "benchmark": name, "n": means.n} | asdict(policy) | means.row(number)

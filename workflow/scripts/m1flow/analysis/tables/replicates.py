@@ -71,11 +71,11 @@ def replicates_table(models: Mapping[str, Sequence[Grid]], replicates: Mapping[s
     """
     rows = []
     for name, members in replicates.items():
-        there = [models[member] for member in members if member in models]
-        if missing := len(members) - len(there):
+        present = [models[member] for member in members if member in models]
+        if missing := len(members) - len(present):
             log.warning("%s: %d of %d replicates have no sweep: left out", name, missing, len(members))
-        if len(there) > 1:
-            rows += [{"replicates": name, "seeds": len(there)} | row for row in _rows(there)]
+        if len(present) > 1:
+            rows += [{"replicates": name, "seeds": len(present)} | row for row in _rows(present)]
     return pd.DataFrame(rows, columns=TABLE.names)
 
 
@@ -88,8 +88,8 @@ def _rows(members: Sequence[Sequence[Grid]]) -> list[dict]:
     right = {same[0].benchmark: np.stack(_aligned(same, cells)) for same in zip(*members, strict=True)}
     rows = []
     for benchmark, means in means_with_intervals({name: shares.mean(axis=0) for name, shares in right.items()}).items():
-        among = list(right.values()) if benchmark == MACRO else [right[benchmark]]
-        each = np.mean([shares.mean(axis=1) for shares in among], axis=0)
+        averaged = list(right.values()) if benchmark == MACRO else [right[benchmark]]
+        each = np.mean([shares.mean(axis=1) for shares in averaged], axis=0)
         low, high = _interval(each, means)
         for place, budget in enumerate(budgets):
             rows.append(

@@ -22,29 +22,29 @@ def read(answer: Answer) -> Parsed:
     "letter. text". Otherwise, after HuatuoGPT-o1: the last "answer is X"; else the last lone capital letter among the
     options'; else the option whose text comes last; else the option nearest by difflib's ratio.
     """
-    said = _boxed_or_all(answer.text)
+    text = _boxed_or_all(answer.text)
     if answer.right is not None:
         letter, option = LETTERS[answer.right], answer.options[answer.right]
-        if said.lower() in [form.lower() for form in (option, f"{letter}. {option}", letter)]:
+        if text.lower() in [form.lower() for form in (option, f"{letter}. {option}", letter)]:
             return Parsed(answer.right, PARSED)
-    index = _m1_choice(said, answer.options)
+    index = _m1_choice(text, answer.options)
     return Parsed(index, PARSED if index is not None else UNPARSED)
 
 
 SCORER = Scorer(version=1, reads_right_option=True, read=read)
 
 
-def _m1_choice(said: str, options: Sequence[str]) -> int | None:
-    said = said.split(_HUATUO_ANSWER)[-1]
-    stated = _ANSWER_IS.findall(said)
+def _m1_choice(text: str, options: Sequence[str]) -> int | None:
+    text = text.split(_HUATUO_ANSWER)[-1]
+    stated = _ANSWER_IS.findall(text)
     if stated:
         index = "ABCDEFGHIJKLMN".index(stated[-1])
         return index if index < len(options) else None
     # Lone letters, as the original finds them: each match takes the character after it, so "A B" holds one.
-    lone = re.findall(rf"(?:[\u4e00-\u9fff]|\W|^)(?![aA] )([{LETTERS[: len(options)]}])(?:\W|[\u4e00-\u9fff]|$)", said)
+    lone = re.findall(rf"(?:[\u4e00-\u9fff]|\W|^)(?![aA] )([{LETTERS[: len(options)]}])(?:\W|[\u4e00-\u9fff]|$)", text)
     if lone:
         return LETTERS.index(lone[-1])
-    lowered = said.lower()
+    lowered = text.lower()
     places = [lowered.rfind(option.lower()) for option in options]
     if max(places) >= 0:
         return places.index(max(places))
@@ -64,7 +64,7 @@ def _boxed_or_all(text: str) -> str:
 
 
 def _balanced(text: str, start: int) -> str:
-    """From ``start`` to the brace that closes the first one opened; the whole text where none does."""
+    """The text from ``start`` to the brace that closes the first opened one; the whole text if none does."""
     depth = 0
     for position in range(start, len(text)):
         depth += (text[position] == "{") - (text[position] == "}")

@@ -8,7 +8,7 @@ from m1flow.answers.strict import parse_answer
 
 
 def read(answer: Answer) -> Parsed:
-    """What `answers.strict` reads."""
+    """The reading of `answers.strict`."""
     return parse_answer(answer.text, answer.options, finished=answer.finished)
 
 

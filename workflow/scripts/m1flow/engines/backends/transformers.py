@@ -63,7 +63,7 @@ class TransformersEngine:
                 self._batch.step()
 
     def close(self) -> None:
-        """Let go of the model."""
+        """Release the model."""
         self._waiting.clear()
         self._batch = None
 

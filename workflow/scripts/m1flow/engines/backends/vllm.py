@@ -87,7 +87,7 @@ class VllmEngine:
                 if output.finished:
                     request = self._requests.pop(output.request_id)
                     if request.given and (output.num_cached_tokens or 0) >= len(request.prompt):
-                        # A warm cache held some of what is given, so it wasn't computed: once more, without the cache.
+                        # A warm cache held some given tokens, so they weren't computed: repeat without the cache.
                         self._add(request, sampling_params(request, read_cache=False))
                         continue
                     completion = _judged(output, request) if request.given else _completion(output.outputs[0], request)
@@ -124,7 +124,7 @@ ENGINE = Backend(
 
 
 def sampling_params(request: Request, *, read_cache: bool = True) -> Any:
-    """What a request is to vLLM."""
+    """The sampling parameters of a request, for vLLM."""
     from vllm import SamplingParams
     from vllm.sampling_params import RequestOutputKind
 
@@ -155,7 +155,7 @@ def sampling_params(request: Request, *, read_cache: bool = True) -> Any:
 
 
 def _watching(until: Until) -> Any:
-    """What vLLM asks after each token whether a text has come: the place of its own stop strings, without a text."""
+    """A check after each token whether ``until`` is met, in place of vLLM's detokenizer and its stop strings."""
     from vllm.v1.engine.detokenizer import IncrementalDetokenizer
 
     class Watching(IncrementalDetokenizer):
@@ -170,7 +170,7 @@ def _watching(until: Until) -> Any:
 
 
 def engine_arguments(folder: Path, context: int, settings: EngineSettings) -> dict[str, Any]:
-    """What the settings are to vLLM; sets the environment that it reads when it is imported."""
+    """The engine's settings as vLLM's arguments; also sets the environment that vLLM reads when it is imported."""
     for key, value in _ENVIRONMENT.items():
         os.environ.setdefault(key, value)
     logging.getLogger("torch._library.triton").setLevel(logging.ERROR)
@@ -239,7 +239,7 @@ def _check_heads(width: int) -> None:
 
 @contextlib.contextmanager
 def _no_garbage_collection() -> Iterator[None]:
-    """Let explicit collections pass: vLLM asks for seven, and each walks over all that is imported, for two seconds."""
+    """Skip explicit collections: vLLM runs seven, and each walks over everything imported, for two seconds."""
     collect, gc.collect = gc.collect, lambda *_: 0
     try:
         yield
@@ -256,7 +256,7 @@ def _use_threads(threads: int) -> None:
 
 
 def _compile_nothing() -> None:
-    """Let torch run as it is what vLLM would have it compile, eager or not, for log-probabilities.
+    """Run eagerly what vLLM compiles with torch for log-probabilities, even in its own eager mode.
 
     Compiled with a C++ compiler, in seconds, it gains 60 microseconds a step; without one the engine stops.
     """

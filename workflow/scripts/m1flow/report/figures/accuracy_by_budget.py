@@ -39,14 +39,14 @@ def draw(table: pd.DataFrame, models: Sequence[Model], chance: Mapping[str, floa
 
     def panel(rows: pd.DataFrame) -> alt.TopLevelMixin:
         reference = fixed[fixed["benchmark"].isin(rows["benchmark"])]
-        theirs = _published_line(reference, models, x) if len(reference) else ()
-        return accuracy_panel(rows, models, x, chance, theirs)
+        published_line = _published_line(reference, models, x) if len(reference) else ()
+        return accuracy_panel(rows, models, x, chance, published_line)
 
     columns = ["model", "benchmark", "budget", "n", "accuracy", "ci_low", "ci_high", "thinking_tokens_mean"]
     numbers = columns_of(table, columns)
     if len(fixed):
-        theirs = fixed[["model", "benchmark", "budget", "published", "difference"]]
-        numbers = numbers.merge(theirs, on=["model", "benchmark", "budget"], how="left")
+        published_columns = fixed[["model", "benchmark", "budget", "published", "difference"]]
+        numbers = numbers.merge(published_columns, on=["model", "benchmark", "budget"], how="left")
     return Figure(
         "accuracy_by_budget",
         "Accuracy by thinking budget",

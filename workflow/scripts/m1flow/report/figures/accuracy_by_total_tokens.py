@@ -11,7 +11,7 @@ from m1flow.report.charts import PALETTE, Figure, accuracy_tips, budget_scale, c
 from m1flow.report.study_tables import overall
 
 MOST_PANELS = 12
-"""Of one figure: where models times benchmarks are more, models are shown on the macro average only."""
+"""The most panels of one figure; with more models times benchmarks, models are shown on the macro average only."""
 FAMILIES = {
     "sequential": "one sample, cut",
     "forced": "one sample, forced on",
@@ -68,7 +68,7 @@ def draw(table: pd.DataFrame) -> Figure:
 
 
 def _turning_points(part: pd.DataFrame) -> pd.DataFrame:
-    """Where lines leave others: votes begin at one sample under the largest budget, hybrids end at votes."""
+    """Add the points where lines meet: votes begin at one sample under the largest budget, hybrids end at votes."""
     one = part[part["family"] == "sequential"].sort_values("budget").tail(1)
     votes = part[part["family"] == "parallel"]
     hybrids = set(part.loc[part["family"] == "hybrid", "samples"])

@@ -23,10 +23,10 @@ def draw(table: pd.DataFrame, models: Sequence[Model]) -> Figure:
     long["move"] = won.map({True: "wrong → right", False: "right → wrong"})
     long["step"] = long["before"].astype(str) + " → " + long["after"].astype(str)
     steps = list(dict.fromkeys(long.sort_values("after")["step"]))
-    reach = max(0.02, float(long["share"].abs().max())) if len(long) else 1.0
+    extent = max(0.02, float(long["share"].abs().max())) if len(long) else 1.0
 
     def panel(part: pd.DataFrame) -> alt.TopLevelMixin:
-        scale = alt.Scale(domain=[-reach, reach])
+        scale = alt.Scale(domain=[-extent, extent])
         bars = (
             of_shown(part)
             .mark_bar(cornerRadiusEnd=2)

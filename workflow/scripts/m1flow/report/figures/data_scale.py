@@ -23,10 +23,10 @@ from m1flow.study.roster import Model
 
 def draw(table: pd.DataFrame, models: Sequence[Model], series: Sequence[Model], budget: int) -> Figure:
     """Accuracy at one budget, fixed beforehand, against the number of training traces."""
-    made = {model.name: model for model in models if model.traces}
-    rows = table[(table["budget"] == budget) & table["model"].isin(made)].copy()
-    rows["traces"] = rows["model"].map(lambda name: made[name].traces)
-    rows["how"] = rows["model"].map(lambda name: made[name].label)
+    by_name = {model.name: model for model in models if model.traces}
+    rows = table[(table["budget"] == budget) & table["model"].isin(by_name)].copy()
+    rows["traces"] = rows["model"].map(lambda name: by_name[name].traces)
+    rows["how"] = rows["model"].map(lambda name: by_name[name].label)
     rows["in_series"] = rows["model"].isin([model.name for model in series])
     ticks = sorted(rows["traces"].unique().tolist())
     scale = alt.Scale(type="log", domain=[ticks[0] / 1.5, ticks[-1] * 1.5], nice=False) if ticks else alt.Undefined
@@ -43,15 +43,15 @@ def draw(table: pd.DataFrame, models: Sequence[Model], series: Sequence[Model], 
         points = model_points(shown, x, models, extra=[alt.Tooltip("how:N", title="made with")])
         return alt.layer(trend, whiskers, *points).add_params(shown_models(models))
 
-    where, line = "", ""
+    subset, line = "", ""
     if series:
-        where = "of the line "
+        subset = "of the line "
         line = " The line joins the students that differ in nothing but the number of training traces; the others "
         line += "stand beside it."
     return Figure(
         "data_scale",
         "Accuracy by amount of training data",
-        f"At {budget:,} thinking tokens, the largest budget that all {where}have, chosen before looking.{line} 95% "
+        f"At {budget:,} thinking tokens, the largest budget that all {subset}have, chosen before looking.{line} 95% "
         "intervals.",
         by_benchmark(rows, panel),
         columns_of(rows, ["model", "how", "traces", "benchmark", "n", "accuracy", "ci_low", "ci_high"]),

@@ -27,14 +27,14 @@ def draw(table: pd.DataFrame, models: Sequence[Model]) -> Figure:
     rows = rows.assign(
         x=rows["thinking_saved"].where(free, rows["saved"]), probes=free.map({True: "free", False: "paid"})
     )
-    reach = max(0.01, float(rows[["change_low", "change_high"]].abs().max().max())) if len(rows) else 1.0
+    extent = max(0.01, float(rows[["change_low", "change_high"]].abs().max().max())) if len(rows) else 1.0
     left, right = (min(0.0, float(rows["x"].min())), max(0.05, float(rows["x"].max()))) if len(rows) else (0.0, 1.0)
 
     def panel(part: pd.DataFrame) -> alt.TopLevelMixin:
         axis = alt.Axis(format=".0%", grid=False, tickCount=5)
         scale = alt.Scale(domain=[left, right], nice=False, padding=8)
         x = alt.X("x:Q", title="tokens saved", scale=scale, axis=axis)
-        scale = alt.Scale(domain=[-reach, reach], nice=False)
+        scale = alt.Scale(domain=[-extent, extent], nice=False)
         y = alt.Y("change:Q", title=None, scale=scale, axis=alt.Axis(format="+.1%", tickCount=5))
         base = of_shown(part)
         low = alt.Y("change_low:Q", title=None, scale=scale)

@@ -22,13 +22,13 @@ def draw(flips: pd.DataFrame, models: Sequence[Model], cue: str) -> Figure:
     won = long["move"] == "wrong_to_right"
     long["share"] = long["answers"].astype(float).where(won, -long["answers"].astype(float)) / long["n"]
     long["move"] = won.map({True: "wrong → right", False: "right → wrong"})
-    reach = max(0.02, float(long["share"].abs().max())) if len(long) else 1.0
+    extent = max(0.02, float(long["share"].abs().max())) if len(long) else 1.0
 
     def panel(part: pd.DataFrame) -> alt.TopLevelMixin:
         y = alt.Y(
             "share:Q",
             title="lost  ·  won",
-            scale=alt.Scale(domain=[-reach, reach]),
+            scale=alt.Scale(domain=[-extent, extent]),
             axis=alt.Axis(format="+.0%", tickCount=5),
         )
         bars = (

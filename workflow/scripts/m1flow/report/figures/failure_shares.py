@@ -12,7 +12,7 @@ from m1flow.report.charts import PALETTE, Figure, by_benchmark, columns_of, of_s
 from m1flow.study.roster import Model
 
 CATEGORY_COLOURS = (PALETTE[1], PALETTE[5], PALETTE[3], PALETTE[2], PALETTE[8], PALETTE[7], PALETTE[4])
-"""Of the categories of `failures.MEANING`, in their order."""
+"""Colours of the categories of `failures.MEANING`, in their order."""
 
 
 def draw(table: pd.DataFrame, models: Sequence[Model]) -> Figure:

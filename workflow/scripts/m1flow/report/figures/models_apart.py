@@ -16,11 +16,11 @@ def draw(table: pd.DataFrame, models: Sequence[Model]) -> Figure:
     """The headline model against every other, a panel per benchmark."""
     rows = rounded(table[table["family"] == MODELS])
     rows = rows.assign(verdict=(rows["p_holm"] < 0.05).map({True: "different", False: "not shown to differ"}))
-    reach = max(0.02, float(rows[["diff_low", "diff_high"]].abs().max().max())) if len(rows) else 1.0
+    extent = max(0.02, float(rows[["diff_low", "diff_high"]].abs().max().max())) if len(rows) else 1.0
     lead = str(rows["model"].iloc[0]) if len(rows) else ""
 
     def panel(part: pd.DataFrame) -> alt.TopLevelMixin:
-        scale = alt.Scale(domain=[-reach, reach], nice=False)
+        scale = alt.Scale(domain=[-extent, extent], nice=False)
         x = alt.X("difference:Q", title=f"{lead}, against it", scale=scale, axis=alt.Axis(format="+.0%", tickCount=5))
         y = alt.Y("against_model:N", title=None, sort=[model.name for model in models])
         base = of_shown(part, "against_model")

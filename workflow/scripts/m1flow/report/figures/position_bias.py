@@ -18,11 +18,11 @@ POSITION = ("chosen_at", "right_at", "position_bias", "accuracy_if_right_at")
 def draw(table: pd.DataFrame, models: Sequence[Model]) -> Figure:
     """Which positions models favour; a panel per benchmark."""
     rows = rounded(table[table["measure"] == "position_bias"])
-    reach = max(0.02, float(rows[["ci_low", "ci_high"]].abs().max().max())) if len(rows) else 1.0
+    extent = max(0.02, float(rows[["ci_low", "ci_high"]].abs().max().max())) if len(rows) else 1.0
 
     def panel(part: pd.DataFrame) -> alt.TopLevelMixin:
         axis = alt.Axis(format="+.0%", tickCount=5)
-        y = alt.Y("value:Q", title=None, scale=alt.Scale(domain=[-reach, reach]), axis=axis)
+        y = alt.Y("value:Q", title=None, scale=alt.Scale(domain=[-extent, extent]), axis=axis)
         base = of_shown(part)
         place = alt.X("item:O", title="position of the option", axis=alt.Axis(labelAngle=0, grid=False))
         offset = alt.XOffset("model:N", sort=[model.name for model in models])

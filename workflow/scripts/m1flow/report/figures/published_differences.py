@@ -22,11 +22,11 @@ def draw(table: pd.DataFrame, models: Sequence[Model]) -> Figure:
     """Ours minus the published number, a panel per kind of number, a row per benchmark."""
     largest = table.groupby(["model", "benchmark", "selection"])["budget"].transform("max")
     rows = table[table["budget"] == largest]
-    reach = max(0.05, float(rows[["diff_low", "diff_high"]].abs().max().max())) if len(rows) else 1.0
+    extent = max(0.05, float(rows[["diff_low", "diff_high"]].abs().max().max())) if len(rows) else 1.0
     benchmarks = list(dict.fromkeys(rows["benchmark"]))
 
     def panel(part: pd.DataFrame) -> alt.TopLevelMixin:
-        scale = alt.Scale(domain=[-reach, reach], nice=False)
+        scale = alt.Scale(domain=[-extent, extent], nice=False)
         axis = alt.Axis(format="+.0%", tickCount=5)
         y = alt.Y("benchmark:N", title=None, sort=benchmarks)
         offset = alt.YOffset("model:N", sort=[model.name for model in models])

@@ -35,8 +35,8 @@ def draw(curves: pd.DataFrame, scores: pd.DataFrame, models: Sequence[Model]) ->
             x=x, y=share_y("y"), color=model_colour(models), tooltip=tips
         )
         ends = alt.Chart(pd.DataFrame({"x": [0, 1], "y": [0, 1]}))
-        even = ends.mark_line(color=INK["soft"], strokeDash=[2, 3], strokeWidth=1).encode(x=x, y=share_y("y"))
-        return alt.layer(even, whiskers, line, points).add_params(shown_models(models))
+        diagonal = ends.mark_line(color=INK["soft"], strokeDash=[2, 3], strokeWidth=1).encode(x=x, y=share_y("y"))
+        return alt.layer(diagonal, whiskers, line, points).add_params(shown_models(models))
 
     columns = (
         "model benchmark budget confidence read accuracy confidence_mean overconfidence overconfidence_low "

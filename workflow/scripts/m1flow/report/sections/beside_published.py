@@ -21,7 +21,7 @@ ON_THE_PAPER = (
     "holds rows that its models were trained on; its decoding, scorer and prompts may differ from this study's in what "
     "the configuration says."
 )
-"""What to know of the numbers in `PAPER`."""
+"""A note on the numbers in `PAPER`."""
 ON_PUBLISHED = (
     "A number at a fixed budget stands beside the same budget here, the best of several budgets beside the oracle "
     "budget, and one without a budget beside the model's only or largest one. Whether the questions, the decoding, the "

@@ -15,12 +15,12 @@ def make(
     *, extensions: pd.DataFrame, flips: pd.DataFrame, cues: pd.DataFrame, models: Sequence[Model], cue: str
 ) -> Section:
     """The section, from tables of the study."""
-    drawn = [
+    figures = [
         accuracy_by_extensions.draw(extensions, flips, models, cue),
         accuracy_by_cue.draw(cues),
         extension_flips.draw(flips, models, cue),
     ]
-    return Section("Forcing it to go on", figures=drawn)
+    return Section("Forcing it to go on", figures=figures)
 
 
 SECTION = SectionDeclaration(order=60, make=make)

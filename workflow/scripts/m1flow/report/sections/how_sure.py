@@ -13,11 +13,11 @@ from m1flow.study.roster import Model
 
 def make(*, calibration: pd.DataFrame, calibration_curves: pd.DataFrame, models: Sequence[Model]) -> Section:
     """The section, from tables of the study."""
-    drawn = [
+    figures = [
         reliability.draw(calibration_curves, calibration, models),
         risk_coverage.draw(calibration_curves, calibration, models),
     ]
-    return Section("How sure it is", figures=drawn)
+    return Section("How sure it is", figures=figures)
 
 
 SECTION = SectionDeclaration(order=110, make=make)

@@ -24,8 +24,8 @@ def make(*, policies: pd.DataFrame, matched: pd.DataFrame, pareto: pd.DataFrame,
         "many tokens, where the 95% interval of the difference says so.",
         equal_tokens(matched),
     )
-    drawn = [accuracy_by_total_tokens.draw(policies), cost_front.draw(pareto, models)]
-    return Section("Longer, or more often", figures=drawn, tables=[equal])
+    figures = [accuracy_by_total_tokens.draw(policies), cost_front.draw(pareto, models)]
+    return Section("Longer, or more often", figures=figures, tables=[equal])
 
 
 SECTION = SectionDeclaration(order=70, make=make)

@@ -20,12 +20,12 @@ def make(
     chance: Mapping[str, float],
 ) -> Section:
     """The section, from tables of the study."""
-    drawn = [
+    figures = [
         accuracy_by_budget.draw(accuracy, models, chance, published),
         accuracy_by_tokens.draw(accuracy, models, chance),
         budget_flips.draw(flips, models),
     ]
-    return Section("Thinking budget", figures=drawn)
+    return Section("Thinking budget", figures=figures)
 
 
 SECTION = SectionDeclaration(order=10, make=make)

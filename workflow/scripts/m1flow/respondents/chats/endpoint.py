@@ -35,7 +35,7 @@ def open_endpoint(flags: argparse.Namespace, where: str, journal: Journal) -> It
 
 
 def billed(journal: Path | str, where: str) -> dict[str, Any] | None:
-    """All that was billed under an entry's place in the study."""
+    """The bills under an entry's place in the study."""
     with Ledger(ledger_path(journal)) as ledger:
         return ledger.totals()["purposes"].get(where)
 

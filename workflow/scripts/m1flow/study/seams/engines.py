@@ -9,12 +9,12 @@ from m1flow.study.seams.seam import Seam
 ENGINES = Seam("engine", "m1flow.engines.backends", also=("auto",))
 
 AUTOMATIC = ("vllm", "transformers")
-"""What ``auto`` stands for: the first of these that is installed where a job runs."""
+"""The engines of ``auto``: the first of these that is installed where a job runs."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class EngineAbilities:
-    """What an engine declares that it can do.
+    """The abilities that an engine declares.
 
     Attributes:
         stops_at_text: a generation can end at a text of several tokens, such as ``</think>`` or a closed box.

@@ -11,7 +11,7 @@ METHODS = Seam("method", "m1flow.training.methods")
 
 @dataclass(frozen=True, kw_only=True)
 class MethodAbilities:
-    """What a training method declares that it can do.
+    """The abilities that a training method declares.
 
     Attributes:
         trains_adapters: it can train low-rank adapters instead of all weights.

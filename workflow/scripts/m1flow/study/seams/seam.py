@@ -72,7 +72,7 @@ class Seam:
         return entry
 
     def unknown(self, name: Any) -> str:
-        """What is wrong with a name that no entry has, and the cure."""
+        """The error for a name that no entry has, and the cure."""
         known = [*self.also, *self.names()]
         close = difflib.get_close_matches(str(name), known, n=1)
         cure = f"; did you mean {json.dumps(close[0])}?" if close else ""
