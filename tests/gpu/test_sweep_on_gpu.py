@@ -65,7 +65,10 @@ def test_budgets_are_cuts_of_one_trace_and_are_kept(folder, name):
     formatter = Formatter(load_tokenizer(folder), "m1", FormatSettings(**M1))
     engine = RetryingEngine(
         lambda settings: open_engine(folder, settings),
-        read(EngineSettings, {"name": name, "dtype": "float32", "batch_size": 64, "gpu_memory_utilization": 0.3}),
+        read(
+            EngineSettings,
+            {"name": name, "dtype": "float32", "batch_size": 64, "gpus": 1, "gpu_memory_utilization": 0.3},
+        ),
         lambda: 1024,
     )
     rows = sweep(engine, formatter)
@@ -77,6 +80,12 @@ def test_budgets_are_cuts_of_one_trace_and_are_kept(folder, name):
     assert same > 0.95  # other batches may round otherwise on a GPU
 
 
+def test_a_job_that_asks_for_no_gpu_takes_none(folder):
+    engine = open_engine(folder, EngineSettings(name="transformers"))
+    assert engine._batch._model.device.type == "cpu"
+    engine.close()
+
+
 def test_a_batch_that_is_too_large_is_made_smaller(folder):
     opened = []
 
@@ -86,6 +95,8 @@ def test_a_batch_that_is_too_large_is_made_smaller(folder):
             torch.empty(1 << 50, dtype=torch.uint8, device="cuda")  # the device's own error
         return open_engine(folder, settings)
 
-    engine = RetryingEngine(factory, read(EngineSettings, {"name": "transformers", "batch_size": 64}), lambda: 512)
+    engine = RetryingEngine(
+        factory, read(EngineSettings, {"name": "transformers", "batch_size": 64, "gpus": 1}), lambda: 512
+    )
     assert opened == [64, 32]
     engine.close()

@@ -40,7 +40,9 @@ def test_logits_of_packed_examples_are_those_of_each_alone(base, attention):
     if attention == "flash_attention_2" and not installed(attention):
         pytest.skip("flash-attn is not installed here")
     model = load_weights(base, "bfloat16").cuda()
-    name = kernels.attention(read(TrainingSettings, {"attention": attention, "precision": "bfloat16"}), on_gpu=True)
+    name = kernels.attention(
+        read(TrainingSettings, {"attention": attention, "precision": "bfloat16"}), True, model.config
+    )
     tokenizer = load_tokenizer(base)
     formatter = Formatter(tokenizer, "m1", FormatSettings(**M1))
     prepared = prepare((formatter.example("Q?", "Think. " * n, str(n)) for n in (9, 1, 4, 7)), 500, "drop", "test")

@@ -29,7 +29,7 @@ def main() -> None:
         from m1flow.training.preparation import set_up
         from m1flow.training.students import fine_tune
 
-        set_up(max(1, flags.threads // computation.of_node))
+        set_up(max(1, flags.threads // computation.of_node), computation.gpus)
         fine_tune(
             flags.base,
             flags.dataset,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import weakref
 
 import pytest
 
@@ -61,6 +62,24 @@ def test_what_was_not_finished_is_done_with_smaller_settings(caplog):
     assert [one.settings.batch_size for one in opened] == [8, 4] and opened[0].closed
     assert opened[1].settings.max_model_len == 100 and opened[1].settings.gpu_memory_utilization < 0.9
     assert "CUDA out of memory" in caplog.text and "batch_size" in caplog.text
+
+
+def test_the_first_engines_memory_is_free_when_the_second_opens():
+    held, alive = [], []
+
+    class Holding(Limited):
+        def finished(self):
+            cache = Completion((1,), True, 1)  # lies in the frame that the error leaves
+            held.append(weakref.ref(cache))
+            yield from super().finished()
+            del cache
+
+    def factory(settings):
+        alive.append([reference() is not None for reference in held])
+        return Holding(settings)
+
+    ask(RetryingEngine(factory, SETTINGS, context=lambda: 100))
+    assert alive == [[], [False]]
 
 
 def test_memory_that_runs_out_twice_is_told_in_one_line():

@@ -146,6 +146,15 @@ def test_gpus_that_are_not_there_are_refused(monkeypatch):
         pass
 
 
+def test_a_gpu_that_pytorch_cannot_use_is_not_replaced_by_the_cpu(base, dataset, tmp_path):
+    arguments = command(SCRIPT, base, dataset, tmp_path / "out", "--gpus", 1)
+    none = environment() | {"CUDA_VISIBLE_DEVICES": "99"}
+    done = subprocess.run(arguments, env=none, capture_output=True, text=True, timeout=120)
+    last = done.stderr.splitlines()[-1]
+    assert done.returncode == 1 and last.startswith("error: students: resources: gpus: 1 asked for, but PyTorch")
+    assert not (tmp_path / "out").exists()
+
+
 def test_several_nodes_without_slurm_are_refused(monkeypatch):
     monkeypatch.setenv("PATH", "")
     with (

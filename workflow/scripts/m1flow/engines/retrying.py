@@ -57,13 +57,14 @@ class RetryingEngine:
             try:
                 for numbered, completion in self._engine.finished():
                     yield self._under_way.pop(numbered.tag), completion
+                continue
             except Exception as error:
                 self._shrink(error)
-                self._engine.close()
-                del error
-                self._engine = self._open()
-                for number, request in self._under_way.items():
-                    self._engine.submit(replace(request, tag=number))
+            # Only here: while the error is handled, its traceback keeps the engine's tensors alive.
+            self._engine.close()
+            self._engine = self._open()
+            for number, request in self._under_way.items():
+                self._engine.submit(replace(request, tag=number))
 
     def close(self) -> None:
         """Close the engine."""

@@ -86,6 +86,16 @@ def free_memory() -> None:
         torch.cuda.empty_cache()
 
 
+def avoid_slow_attention() -> None:
+    """Keep PyTorch from cuDNN's attention, which it prefers on Hopper GPUs for 16-bit numbers.
+
+    cuDNN plans for every shape anew, and shapes change with every token generated and every batch trained on.
+    """
+    import torch
+
+    torch.backends.cuda.enable_cudnn_sdp(False)
+
+
 def _take(visible: Mapping[str, str], count: int) -> dict[str, IO]:
     """Locks by name of the first GPUs that are free."""
     warned = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -10,22 +10,34 @@ from m1flow.errors import M1FlowError
 from m1flow.study.settings.training import TrainingSettings
 from m1flow.training.packages import installed, require
 
+if TYPE_CHECKING:
+    from transformers import PretrainedConfig
+
 VARLEN = "m1flow_varlen"
 """The name of `torch_varlen` in transformers."""
 
 
-def attention(training: TrainingSettings, on_gpu: bool) -> str:
+def attention(training: TrainingSettings, on_gpu: bool, config: PretrainedConfig) -> str:
     """The attention implementation, as transformers names it.
 
-    ``auto`` takes flash-attention where the package, a GPU and bfloat16 are there, else PyTorch's own (SDPA).
+    ``auto`` takes, on a GPU in bfloat16, flash-attention where the package is there, else PyTorch's flash kernels
+    where the model can use them; everywhere else PyTorch's SDPA.
+
+    Args:
+        training: names the implementation.
+        on_gpu: whether the training runs on a GPU.
+        config: of the model.
 
     Raises:
-        M1FlowError: the chosen implementation can't run here.
+        M1FlowError: the chosen implementation can't run here, or not with this model.
     """
     implementation = training.attention
     fit = on_gpu and training.precision == "bfloat16"
     if implementation == "auto":
-        return "flash_attention_2" if fit and installed("flash_attention_2") else "sdpa"
+        if fit and installed("flash_attention_2"):
+            implementation = "flash_attention_2"
+        else:
+            implementation = "varlen" if fit and _attends_to_all(config) else "sdpa"
     if implementation in ("flash_attention_2", "varlen") and not fit:
         raise M1FlowError(
             f"training: attention: {implementation} needs a GPU and precision bfloat16; give the student a GPU "
@@ -34,9 +46,21 @@ def attention(training: TrainingSettings, on_gpu: bool) -> str:
     if implementation == "flash_attention_2":
         require(implementation, "training: attention")
     if implementation == "varlen":
+        if not _attends_to_all(config):
+            raise M1FlowError(
+                "training: attention: varlen can't do this model's attention (windows or capped scores); choose auto"
+            )
         _register_varlen()
         return VARLEN
     return implementation
+
+
+def _attends_to_all(config: PretrainedConfig) -> bool:
+    """Whether every layer attends to all tokens before, by plain softmax: `torch_varlen` does nothing else."""
+    text = config.get_text_config()
+    kinds = {*(getattr(text, "layer_types", None) or ())}
+    special = ("sliding_window", "attention_chunk_size", "attn_logit_softcapping")
+    return kinds <= {"full_attention"} and not any(getattr(text, key, None) for key in special)
 
 
 def takes_boundaries(implementation: str) -> bool:

@@ -24,6 +24,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase, PrinterCallba
 from trl import SFTConfig, SFTTrainer
 from trl.trainer.utils import FusedCausalLMOutput
 
+from m1flow.models.gpus import avoid_slow_attention
 from m1flow.study.settings.training import LoraSettings, TrainingSettings
 from m1flow.training import kernels
 from m1flow.training.checkpoints import STOPPED, Checkpoints, StopSignal
@@ -89,8 +90,10 @@ def run_sft(
     """
     disable_progress_bars()
     training, processes = run.training, arguments.world_size
-    attention = kernels.attention(training, run.computation.on_gpu)
+    attention = kernels.attention(training, run.computation.on_gpu, model.config)
     model.set_attn_implementation(attention)
+    if run.computation.on_gpu:
+        avoid_slow_attention()
     flat, packing = kernels.takes_boundaries(attention), training.packing
     device_tokens = run.computation.device_tokens
     plan = PackingPlan(

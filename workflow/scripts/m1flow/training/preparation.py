@@ -14,11 +14,26 @@ from m1flow.study.settings.training import TrainingSettings
 from m1flow.training.tokenised import Prepared, prepare
 
 
-def set_up(threads: int) -> None:
-    """Prepare a training process: set PyTorch's number of CPU threads, and keep progress bars out of the log."""
+def set_up(threads: int, gpus: int = 0) -> None:
+    """Prepare a training process: set PyTorch's number of CPU threads, and keep progress bars out of the log.
+
+    Args:
+        threads: CPU threads of this process.
+        gpus: how many GPUs this node's processes train on.
+
+    Raises:
+        M1FlowError: PyTorch can use fewer GPUs. It would train on the CPU, or each process by itself, without a word.
+    """
     import torch
     from transformers.utils import logging as transformers_logging
 
+    usable = torch.cuda.device_count() if gpus and torch.cuda.is_available() else 0
+    if usable < gpus:
+        built = f"CUDA {torch.version.cuda}" if torch.version.cuda else "the CPU alone"
+        raise M1FlowError(
+            f"students: resources: gpus: {gpus} asked for, but PyTorch {torch.__version__}, built for {built}, can use "
+            f"{usable}; install a driver and a build of PyTorch that fit each other, or set gpus to 0"
+        )
     torch.set_num_threads(threads)
     transformers_logging.disable_progress_bar()
     logging.getLogger("accelerate").setLevel(logging.WARNING)

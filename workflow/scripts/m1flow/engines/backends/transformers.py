@@ -11,6 +11,7 @@ from m1flow.engines.backend import Backend
 from m1flow.engines.interface import Completion, EngineTally, Request, check_cpu_will_do, check_request
 from m1flow.errors import M1FlowError
 from m1flow.models.folder import context_length, model_id
+from m1flow.models.gpus import avoid_slow_attention
 from m1flow.study.settings.engine import EngineSettings
 
 _REFILL_SHARE = 0.5  # new requests join once this share of the rows is free: fewer, larger prefills
@@ -31,8 +32,10 @@ class TransformersEngine:
         self.context = context_length(self.folder, settings.max_model_len)
         self.model_id = model_id(self.folder, settings.dtype)
         self.tally = EngineTally()
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-        if device == "cpu":
+        device = "cuda" if settings.gpus and torch.cuda.is_available() else "cpu"
+        if device == "cuda":
+            avoid_slow_attention()
+        else:
             check_cpu_will_do(settings, "transformers")
             torch.set_num_threads(settings.threads)
         model = _load(self.folder, settings.dtype, device)

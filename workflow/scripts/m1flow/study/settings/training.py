@@ -31,8 +31,8 @@ class TrainingSettings(Section):
     packing: bool = Field(True, description="several examples share a row, unseen by each other; changes speed only")
     attention: Literal["auto", "sdpa", "eager", "flash_attention_2", "varlen"] = Field(
         "auto",
-        description="auto: flash-attention where installed, on a GPU in bfloat16, else PyTorch's (sdpa); "
-        "varlen: PyTorch's flash kernels",
+        description="auto: on a GPU in bfloat16, flash-attention where installed, else varlen (PyTorch's flash "
+        "kernels); everywhere else sdpa, PyTorch's attention with a mask",
     )
     liger: Annotated[Literal["auto"] | bool, OneProblem("one of auto, true and false")] = Field(
         "auto", description="Liger's fused layers; auto: on a GPU where installed"
