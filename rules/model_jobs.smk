@@ -3,13 +3,19 @@
 import os
 from shlex import quote
 
+from snakemake.settings.types import DeploymentMethod
+
 # Where models run: vllm has one build for NVIDIA GPUs and another for CPUs.
 MODEL_ENV = "../envs/generate-gpu.yaml" if STUDY.engine.gpus else "../envs/generate.yaml"
 
 
+# Packages in ~/.local don't belong to a conda environment.
+ISOLATED = (
+    "export PYTHONNOUSERSITE=1; " if DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method else ""
+)
 # Of the keys in a run's environment, a job gets only the one that it uses: by `params.key`, or by `export HF_TOKEN`.
 WITHHELD = sorted({"HF_TOKEN", *(e.key_variable for e in STUDY.endpoints.values() if e.key_variable)})
-shell.prefix(f"set -euo pipefail; export -n {' '.join(WITHHELD)}; ")
+shell.prefix(f"set -euo pipefail; {ISOLATED}export -n {' '.join(WITHHELD)}; ")
 
 
 # The flags that follow from `model_folder` and `model_params`; the key goes before the command: {params.key}python ...

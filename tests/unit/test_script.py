@@ -54,7 +54,7 @@ def test_a_mistake_of_ours_keeps_its_traceback(body):
 
 def test_a_script_that_ends_well_says_that_it_started():
     done = run("pass")
-    assert done.returncode == 0 and done.stderr.rstrip().endswith("started") and done.stdout == ""
+    assert done.returncode == 0 and done.stderr.rstrip().endswith(f" in {sys.prefix}") and done.stdout == ""
 
 
 def test_flags_are_json_and_settings_are_checked():
@@ -80,5 +80,8 @@ def test_a_flag_that_can_not_be_read_is_named(parse, text, words):
 
 def test_rules_run_the_python_that_runs_snakemake(monkeypatch):
     monkeypatch.setenv("PATH", "/usr/bin")
+    for name in ("CONDA_SHLVL", "CONDA_PREFIX"):
+        monkeypatch.setenv(name, "1")
     prefer_this_python()
+    assert not {"CONDA_SHLVL", "CONDA_PREFIX"} & os.environ.keys(), "conda would put its environment behind ours"
     assert os.environ["PATH"] == f"{os.path.dirname(sys.executable)}{os.pathsep}/usr/bin"

@@ -7,6 +7,7 @@ import atexit
 import json
 import logging
 import os
+import platform
 import sys
 from collections.abc import Callable
 from typing import Any, NoReturn, TypeVar
@@ -28,7 +29,7 @@ def run(main: Callable[[], None]) -> None:
     for noisy in ("httpx", "httpcore", "filelock", "urllib3"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     # The log's first block: if the disk fills up later, it still has room for the last line.
-    logging.getLogger(__name__).info("started")
+    logging.getLogger(__name__).info("started by Python %s in %s", platform.python_version(), sys.prefix)
     try:
         main()
     except M1FlowError as error:
@@ -89,9 +90,12 @@ def named_settings_argument(section: type[S]) -> Callable[[str], dict[str, S]]:
 
 
 def prefer_this_python() -> None:
-    """Put the folder of the running Python first on PATH.
+    """Put the folder of the running Python first on PATH, and let conda put a rule's environment before it.
 
-    Rules call ``python``: let it be the one that runs Snakemake, activated or not, unless a rule's conda environment
-    puts its own before it.
+    Rules call ``python``. Without conda, that has to be the one that runs Snakemake, activated or not; with conda, the
+    environment's. Where an environment is active, conda puts the next one in its place on PATH, behind the first
+    entry. So this process and its children forget that any is active.
     """
     os.environ["PATH"] = os.pathsep.join([os.path.dirname(sys.executable), os.environ.get("PATH", "")])
+    for name in ("CONDA_SHLVL", "CONDA_PREFIX"):
+        os.environ.pop(name, None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import logging
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,10 +35,10 @@ def open_engine(model_folder: Path | str, settings: EngineSettings) -> Engine:
     check_model_folder(model_folder)
     name = _chosen(settings)
     backend = ENGINES.load(name, Backend)
-    log.info(
-        "engine %s%s", name, "" if backend.caches_prefixes else ": each budget that cuts a thought computes it anew"
-    )
     engine = backend.open(Path(model_folder), settings)
+    versions = (f"{package} {sys.modules[package].__version__}" for package in (backend.package, "torch"))
+    caching = "" if backend.caches_prefixes else ": each budget that cuts a thought computes it anew"
+    log.info("engine %s%s", ", ".join(versions), caching)
     return engine if backend.stops_at_text and backend.gives_logprobs else _LimitedEngine(engine, name, backend)
 
 
