@@ -8,6 +8,7 @@ CORES ?= all#                         cores that a run may use
 CONFIG ?= config/config.yaml#         the study; several files are laid over each other
 DOCKER ?= docker#                     what builds the container image
 WORKERS ?= 2#                         parallel test processes
+SKIPS ?= any#                         skips that a test run may have: any, or those listed in tests/helpers/skips.py
 BUDGET ?= 32#                         thinking tokens that `make ask` allows
 SERVICE ?= pypi#                      whom `make audit` asks
 
@@ -50,7 +51,7 @@ check: lint  ## the quick tests, under 3 minutes
 	@pytest -q -m "not slow and not e2e and not gpu" -n $(WORKERS) --dist worksteal
 
 test: lint  ## lint and every test that needs no GPU
-	@pytest -m "not gpu" -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+	@pytest -m "not gpu" -n $(WORKERS) --dist loadfile --no-loadscope-reorder --skips $(SKIPS)
 
 lint: $(STAMP)  ## style of Python and Snakemake code
 	@ruff check .

@@ -17,6 +17,8 @@ import pytest
 from m1flow.endpoints.ledger import Ledger
 from m1flow.files.contracts import CONTRACTS
 
+pytest_plugins = ["helpers.skips"]
+
 # How long an example takes depends on what else the machine does.
 hypothesis.settings.register_profile("untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("untimed")

@@ -8,7 +8,6 @@ folder, but for the link ``/etc/slurm/slurm.conf``, since jobs are run without a
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import socket
 import stat
@@ -17,6 +16,8 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+
+from helpers.debian import CannotInstall, install
 
 PACKAGES = ("munge", "slurmctld", "slurmd", "slurm-client", "slurm-wlm-basic-plugins")
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "squeue", "scancel", "scontrol", "sinfo")
@@ -81,7 +82,10 @@ class Cluster:
     def __enter__(self) -> Cluster:
         if os.geteuid() != 0:
             raise CannotStart("a local SLURM cluster takes root")
-        _install()
+        try:
+            install(PROGRAMS, PACKAGES)
+        except CannotInstall as reason:
+            raise CannotStart(str(reason)) from None
         if self._link_is_left_over():
             CONFIG_LINK.unlink()
         if CONFIG_LINK.exists():
@@ -185,34 +189,6 @@ def wait_until(ready: Callable[[], object], seconds: float) -> None:
         if time.monotonic() > deadline:
             raise TimeoutError(f"not ready after {seconds:g} s")
         time.sleep(0.1)
-
-
-def _install() -> None:
-    if all(shutil.which(program) for program in PROGRAMS):
-        return
-    if not shutil.which("apt-get"):
-        raise CannotStart("SLURM is not installed and there is no apt-get to install it")
-    policy = Path("/usr/sbin/policy-rc.d")  # keeps packages from starting their daemons
-    made = not policy.exists()
-    if made:
-        policy.write_text("#!/bin/sh\nexit 101\n")
-        policy.chmod(0o755)
-    try:
-        for arguments in (["update"], ["install", "-y", "--no-install-recommends", *PACKAGES]):
-            done = subprocess.run(
-                ["apt-get", "-qq", *arguments],
-                env=os.environ | {"DEBIAN_FRONTEND": "noninteractive"},
-                capture_output=True,
-                text=True,
-                timeout=300,
-            )
-            if done.returncode:
-                raise CannotStart(f"apt-get {arguments[0]} failed: {done.stderr.strip().splitlines()[-1:]}")
-    except subprocess.TimeoutExpired as error:
-        raise CannotStart("apt-get took more than 5 minutes") from error
-    finally:
-        if made:
-            policy.unlink()
 
 
 def _output(*command: str) -> str:

@@ -10,15 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from helpers.debian import CannotInstall, install
 from helpers.made_report import embedded_specs, make_hostile_report, make_report, page_of
 from helpers.synthetic_study import SKILL
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 playwright = pytest.importorskip("playwright.sync_api", reason="no playwright; install envs/dev.lock")
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="no chromium; install it to test the page in a browser"),
-]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -29,8 +26,15 @@ def pages(tmp_path_factory) -> dict[str, Path]:
 
 @pytest.fixture(scope="module")
 def browser():
+    found = [program for name in ("chromium-browser", "google-chrome") if (program := shutil.which(name))]
+    if not found:
+        try:
+            install(["chromium"], ["chromium"])
+        except CannotInstall as reason:
+            pytest.skip(str(reason))
+        found = [shutil.which("chromium")]
     with playwright.sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        chromium = driver.chromium.launch(executable_path=found[0], args=["--no-sandbox", "--disable-gpu"])
         yield chromium
         chromium.close()
 
