@@ -12,6 +12,7 @@ from types import ModuleType
 import pytest
 import yaml
 
+import m1flow
 from m1flow.study.seams.adapters import ADAPTERS
 from m1flow.study.seams.scorers import SCORERS
 from m1flow.traces.selection import RECIPES
@@ -102,7 +103,8 @@ def test_the_index_names_every_page():
 def test_the_citation_names_the_paper_and_the_licence():
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     assert citation["cff-version"] == "1.2.0"
-    assert {"message", "title", "authors"} <= set(citation)
+    assert {"message", "title", "authors", "repository-code", "date-released"} <= set(citation)
+    assert citation["version"] == m1flow.__version__
     [paper] = citation["references"]
     assert f"arXiv:{PAPER}" in [identifier["value"] for identifier in paper["identifiers"]]
     assert PAPER in (ROOT / "README.md").read_text(encoding="utf-8")

@@ -84,10 +84,11 @@ def made_how(config: Mapping[str, Any]) -> dict[str, dict[str, dict]]:
 
 
 def headline(models: list[Model]) -> Model | None:
-    """The model that findings are about: the most filtered traces, of the family with most amounts of them.
+    """The model that findings are about: the one trained in full on the most filtered traces.
 
-    Chosen by how it was made, never by how it did; of equals the first. One evaluated again is chosen only where
-    no other thinks.
+    It is chosen by how it was made, never by how it did. Of models with equally many traces, the one whose recipe was
+    tried with the most amounts of traces comes first. A model that is evaluated again is chosen only where no other
+    thinks.
 
     Args:
         models: as `roster` returns them.
