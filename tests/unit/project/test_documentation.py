@@ -18,7 +18,19 @@ from m1flow.traces.selection import RECIPES
 
 ROOT = Path(__file__).parents[3]
 DOCS = ROOT / "docs"
-PAGES = [*ROOT.glob("*.md"), *DOCS.rglob("*.md"), ROOT / "config" / "README.md", ROOT / "results" / "README.md"]
+# All but hidden folders, and results, where model cards lie.
+FOLDERS = sorted(path for path in ROOT.iterdir() if path.is_dir() and path.name[0] != "." and path.name != "results")
+PAGES = [*ROOT.glob("*.md"), *(page for folder in FOLDERS for page in sorted(folder.rglob("*.md")))]
+PAGES += [ROOT / "results" / "README.md"]
+SHELVES = ("guide", "running", "methods", "reference", "extending")
+# What names pages without linking to them: messages, settings' descriptions, comments.
+NAMES_PAGES = [ROOT / "Makefile", ROOT / "Snakefile", ROOT / ".snakemake-workflow-catalog.yml"]
+NAMES_PAGES += [
+    path
+    for folder in ("benchmarks", "config", "containers", "docs", "envs", "profiles", "rules", "tests", "workflow")
+    for path in sorted((ROOT / folder).rglob("*"))
+    if path.suffix in {".py", ".smk", ".yaml", ".json", ".sh", ".md"} or path.name == "Dockerfile"
+]
 PAPER = "2504.00869"
 
 
@@ -68,9 +80,9 @@ def test_the_page_of_settings_follows_the_schema():
         "type": "integer",
         "minimum": 3,
         "default": 4,
-        "description": "see docs/sweep.md of results/<study>",
+        "description": "see docs/methods/sweep.md of results/<study>",
     }
-    row = "| `warp` | whole number from 3 | `4` | see [sweep](sweep.md) of results/&lt;study> |"
+    row = "| `warp` | whole number from 3 | `4` | see [sweep](../methods/sweep.md) of results/&lt;study> |"
     assert row in write_config.page(changed)
     del engine["warp"]["description"]
     with pytest.raises(ValueError, match=r"engine\.warp: no description"):
@@ -94,9 +106,21 @@ def test_every_link_leads_somewhere(page):
         assert not anchor or anchor in anchors(target), f"{link}: no such heading"
 
 
+def test_every_page_that_is_named_exists():
+    named = [
+        (str(file.relative_to(ROOT)), page)
+        for file in NAMES_PAGES
+        for page in re.findall(r"(?<![\w/.])docs/[\w/-]+\.md", file.read_text(encoding="utf-8"))
+    ]
+    assert len(named) > 20
+    assert [(file, page) for file, page in named if not (ROOT / page).is_file()] == []
+
+
 def test_the_index_names_every_page():
     named = {link.partition("#")[0] for link in links(DOCS / "README.md")}
-    assert {page.name for page in DOCS.glob("*.md")} - {"README.md"} <= named
+    pages = {page.relative_to(DOCS).as_posix() for page in DOCS.rglob("*.md")} - {"README.md"}
+    assert pages <= named
+    assert {page.split("/")[0] for page in pages} == set(SHELVES), "a page stands on a shelf"
 
 
 def test_the_citation_names_the_paper_and_the_licence():
