@@ -64,6 +64,8 @@ docs: $(STAMP)  ## write what is generated: pages of docs/reference, and config/
 	@python docs/write_config.py
 	@python docs/write_workflow.py
 	@python docs/write_tables.py
+	@python docs/write_files.py
+	@python docs/write_commands.py
 
 .PHONY: slurm-check
 slurm-check: $(STAMP)  ## look whether a SLURM cluster will run a study (CONFIG=...); docs/running/cluster.md
