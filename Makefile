@@ -61,21 +61,23 @@ lint: $(STAMP)  ## style of Python and Snakemake code
 	@snakemake --lint
 
 .PHONY: docs
-docs: $(STAMP)  ## write docs/config.md and config/schema.json from the settings, docs/workflow.md from the rules, docs/tables.md
+docs: $(STAMP)  ## write what is generated: pages of docs/reference, and config/schema.json
 	@python docs/write_config.py
 	@python docs/write_workflow.py
 	@python docs/write_tables.py
+	@python docs/write_files.py
+	@python docs/write_commands.py
 
 .PHONY: slurm-check
-slurm-check: $(STAMP)  ## look whether a SLURM cluster will run a study (CONFIG=...); docs/cluster.md
+slurm-check: $(STAMP)  ## look whether a SLURM cluster will run a study (CONFIG=...); docs/running/cluster.md
 	@python workflow/scripts/check_slurm.py --configfile $(CONFIG)
 
 .PHONY: image
-image:  ## build the container image m1flow (DOCKER=podman, GPU=1 for NVIDIA GPUs); docs/cluster.md
+image:  ## build the container image m1flow (DOCKER=podman, GPU=1 for NVIDIA GPUs); docs/running/cluster.md
 	@$(DOCKER) build --file containers/Dockerfile --tag m1flow $(if $(filter-out 0,$(GPU)),--build-arg GPU=1) .
 
 .PHONY: ask
-ask: $(STAMP)  ## ask a model: MODEL=results/demo/models/... BUDGET=32 QUESTION="..." (else typed); docs/asking.md
+ask: $(STAMP)  ## ask a model: MODEL=results/demo/models/... BUDGET=32 QUESTION="..." (else typed); docs/guide/asking.md
 	@$(if $(ASKED),printf '%s' "$$ASKED" |) python workflow/scripts/ask.py $(or $(MODEL),$(error MODEL: missing; give a model folder, as in make ask MODEL=results/demo/models/tiny_hard_1000)) --budget $(BUDGET) $(ARGS) $(if $(ASKED),-)
 
 .PHONY: audit

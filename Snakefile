@@ -10,7 +10,7 @@ min_version("9.27")
 if not isinstance(workflow.current_basedir, PathLike):
     raise WorkflowError(
         "Snakefile: jobs call the scripts beside it, which Snakemake doesn't fetch with it; clone the project, and name"
-        " the Snakefile of the clone (docs/elsewhere.md)"
+        " the Snakefile of the clone (docs/running/elsewhere.md)"
     )
 
 
@@ -18,7 +18,7 @@ include: "rules/common.smk"
 include: "rules/model_jobs.smk"
 
 
-# What jobs run in under `--sdm apptainer`, and only then: made of containers/Dockerfile, as docs/cluster.md says.
+# What jobs run in under `--sdm apptainer`, and only then: made of containers/Dockerfile, as docs/running/cluster.md says.
 container: "m1flow.sif"
 
 

@@ -21,7 +21,7 @@ sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 
 from m1flow.study.settings.study_file import StudyFile  # noqa: E402
 
-SCHEMA, PAGE = ROOT / "config" / "schema.json", ROOT / "docs" / "config.md"
+SCHEMA, PAGE = ROOT / "config" / "schema.json", ROOT / "docs" / "reference" / "config.md"
 LONGEST_DEFAULT = 60
 NAME = "<name>"
 INTRODUCTION = """\
@@ -29,10 +29,10 @@ INTRODUCTION = """\
 
 A study is one YAML file, or several laid over each other: mappings merge, lists and values replace, and null takes a
 key away. Unknown keys and wrong values stop before any work, with one line that says where. The default study,
-[config/config.yaml](../config/config.yaml), shows most of these keys in use; presets and overlays are in `config/`.
+[config/config.yaml](../../config/config.yaml), shows most of these keys in use; presets and overlays are in `config/`.
 
 `<name>` stands for a name of your own: letters, digits, `_`, `-` and `.`. `make docs` writes this page and
-[config/schema.json](../config/schema.json), with which editors complete and check a study that begins with
+[config/schema.json](../../config/schema.json), with which editors complete and check a study that begins with
 `# yaml-language-server: $schema=config/schema.json` (the schema's path from the folder of that file).
 """
 WORDS = {
@@ -264,7 +264,7 @@ def _described(node: dict, path: str) -> str:
 
 def _text(description: str) -> str:
     """A description as Markdown: a page of the documentation becomes a link, and `<name>` no tag."""
-    return re.sub(r"docs/(\w+)\.md", r"[\1](\1.md)", description).replace("<", "&lt;")
+    return re.sub(r"docs/(\w+)/([\w-]+)\.md", r"[\2](../\1/\2.md)", description).replace("<", "&lt;")
 
 
 if __name__ == "__main__":

@@ -11,14 +11,14 @@ sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
 from m1flow.analysis.registry import declared, needs  # noqa: E402
 from m1flow.study.seams.tables import TABLES  # noqa: E402
 
-PAGE = ROOT / "docs" / "tables.md"
+PAGE = ROOT / "docs" / "reference" / "tables.md"
 INTRODUCTION = """\
 # Tables and their columns
 
 The CSV files of `results/<study>/tables/`: what each is made from, and what its columns hold.
 `python workflow/scripts/make_table.py --help` says what the inputs are. The folder `paper/` has the main numbers as
-papers print them. What the numbers mean, and when not to trust them, is in [statistics](statistics.md) and
-[policies](policies.md). How to add one: [extending](extending/table.md). `make docs` writes this page.
+papers print them. What the numbers mean, and when not to trust them, is in [statistics](../methods/statistics.md) and
+[policies](../methods/policies.md). How to add one: [extending](../extending/table.md). `make docs` writes this page.
 """
 
 

@@ -14,21 +14,21 @@ from pathlib import Path
 import networkx as nx
 
 ROOT = Path(__file__).parents[1]
-PAGE = ROOT / "docs" / "workflow.md"
+PAGE = ROOT / "docs" / "reference" / "workflow.md"
 RULE_GRAPH = ("--rulegraph", "--forceall")
-# Where a file of rules is explained, if not in the page of its name.
+# Where a file of rules is explained, if not in the page of its name in docs/methods.
 PAGES = {
-    "downloads": ["sources"],
-    "questions": ["sources"],
-    "pool": ["data"],
-    "leaks": ["data"],
-    "bases": ["training"],
-    "attempts": ["traces"],
-    "datasets": ["traces"],
-    "students": ["training"],
-    "sweeps": ["sweep"],
-    "tables": ["tables", "statistics", "policies", "published"],
-    "report": ["statistics"],
+    "downloads": ["reference/sources"],
+    "questions": ["reference/sources"],
+    "pool": ["methods/data"],
+    "leaks": ["methods/data"],
+    "bases": ["methods/training"],
+    "attempts": ["methods/traces"],
+    "datasets": ["methods/traces"],
+    "students": ["methods/training"],
+    "sweeps": ["methods/sweep"],
+    "tables": ["reference/tables", "methods/statistics", "methods/policies", "methods/published"],
+    "report": ["methods/statistics"],
 }
 INTRODUCTION = """\
 # How a study flows
@@ -67,8 +67,8 @@ def _stage(name: str, code: str) -> str:
     rules = re.findall(r'^(?:rule|checkpoint) (\w+):\n    """(.+?)"""', code, re.MULTILINE | re.DOTALL)
     if not rules:
         return ""
-    explained = ", ".join(f"[{page}.md]({page}.md)" for page in PAGES.get(name, [name]))
-    more = f"Code: [rules/{name}.smk](../rules/{name}.smk). More: {explained}."
+    explained = ", ".join(f"[{Path(page).name}.md](../{page}.md)" for page in PAGES.get(name, [f"methods/{name}"]))
+    more = f"Code: [rules/{name}.smk](../../rules/{name}.smk). More: {explained}."
     return "\n".join([f"## {name}\n", *(f"- `{rule}`: {said}" for rule, said in rules), f"\n{more}\n"])
 
 

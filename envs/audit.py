@@ -82,7 +82,7 @@ def verdict(packages: list[dict[str, Any]], service: str) -> tuple[list[str], st
         return lines, f"{service}: doesn't know {', '.join(unknown)}; audit these by hand"
     return (
         lines,
-        "vulnerable packages: raise their pins (docs/installation.md, A new pin)" if vulnerable else "",
+        "vulnerable packages: raise their pins (docs/running/installation.md, A new pin)" if vulnerable else "",
     )
 
 

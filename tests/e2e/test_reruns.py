@@ -54,7 +54,7 @@ FROM_CORPUS = {"write_corpus": 1, "train_base": 1, **FROM_PARSER, "generate": 3}
 EVERYTHING = {"collect_source": 1, "write_corpus": 1, "train_base": 1, **FROM_BENCHMARK}
 EVERYTHING |= tables_from("questions", "benchmarks", *POOLED)
 
-# Each line of the table in docs/reruns.md: what is changed, and the jobs that follow.
+# Each line of the table in docs/running/reruns.md: what is changed, and the jobs that follow.
 CHANGES = {
     "a budget": ({"sweep": {"budgets": [0, 8, 16, 24, 32]}}, SWEPT_AGAIN),
     "an extension": ({"sweep": {"extensions": {"counts": [0, 1, 2, 3], "budgets": [48]}}}, SWEPT_AGAIN),

@@ -21,6 +21,7 @@ from slurm.cluster import Cluster, wait_until
 
 from helpers.project import ROOT, Project, heed_ctrl_c
 
+PAGE = ROOT / "docs" / "running" / "cluster.md"
 RESULTS = Path("results") / "small"
 ON_SLURM = ("--profile", "profiles/slurm", "--latency-wait", "10", "--max-status-checks-per-second", "5")
 PARTITIONS = {"cpu": {"max_runtime": 3000}, "gpu": {"max_runtime": 3000, "max_gpu": 2}}
@@ -57,8 +58,8 @@ def running(cluster: Cluster, folder: Path) -> list[str]:
 
 
 def documented(start: str) -> str:
-    """The command in docs/cluster.md that starts so."""
-    [command] = re.findall(rf"^{re.escape(start)}.*$", (ROOT / "docs" / "cluster.md").read_text(), re.MULTILINE)
+    """The command in docs/running/cluster.md that starts so."""
+    [command] = re.findall(rf"^{re.escape(start)}.*$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
     return command
 
 
@@ -189,7 +190,7 @@ def test_a_preempted_job_is_left_to_slurm_where_the_profile_says_so(cluster, tmp
     folder = faults_folder(tmp_path)
     profile = folder / "profiles" / "slurm" / "config.yaml"
     documented_as = ("slurm-no-requeue: true", "slurm-requeue: true")
-    assert all(f"`{key}`" in (ROOT / "docs" / "cluster.md").read_text() for key in documented_as)
+    assert all(f"`{key}`" in PAGE.read_text(encoding="utf-8") for key in documented_as)
     profile.write_text(profile.read_text().replace(*documented_as))
     with snakemake_in(folder, "is_preempted") as process:
         wait_until((folder / "is_preempted.tried").exists, 180)

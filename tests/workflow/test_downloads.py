@@ -18,7 +18,7 @@ from m1flow.files.parquet import read_table
 PRESET = "config/presets/m1.yaml"
 PARTS = "MedMCQA_validation MedQA_USLME_test MMLU-Pro_Medical_test GPQA_Medical_test Lancet MedBullets_op4".split()
 PARTS += ["MedBullets_op5", "MedXpertQA", "NEJM"]
-WORDS = (ROOT / "docs" / "installation.md").read_text(encoding="utf-8").split()
+WORDS = (ROOT / "docs" / "running" / "installation.md").read_text(encoding="utf-8").split()
 
 
 def questions(seed: str, count: int) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import copy
 import importlib.util
 import json
@@ -14,12 +15,25 @@ import yaml
 
 import m1flow
 from m1flow.study.seams.adapters import ADAPTERS
+from m1flow.study.seams.figures import FIGURES
 from m1flow.study.seams.scorers import SCORERS
 from m1flow.traces.selection import RECIPES
 
 ROOT = Path(__file__).parents[3]
 DOCS = ROOT / "docs"
-PAGES = [*ROOT.glob("*.md"), *DOCS.rglob("*.md"), ROOT / "config" / "README.md", ROOT / "results" / "README.md"]
+# All but hidden folders, and results, where model cards lie.
+FOLDERS = sorted(path for path in ROOT.iterdir() if path.is_dir() and path.name[0] != "." and path.name != "results")
+PAGES = [*ROOT.glob("*.md"), *(page for folder in FOLDERS for page in sorted(folder.rglob("*.md")))]
+PAGES += [ROOT / "results" / "README.md"]
+SHELVES = ("guide", "running", "methods", "reference", "extending")
+# What names pages without linking to them: messages, settings' descriptions, comments.
+NAMES_PAGES = [ROOT / "Makefile", ROOT / "Snakefile", ROOT / ".snakemake-workflow-catalog.yml"]
+NAMES_PAGES += [
+    path
+    for folder in ("benchmarks", "config", "containers", "docs", "envs", "profiles", "rules", "tests", "workflow")
+    for path in sorted((ROOT / folder).rglob("*"))
+    if path.suffix in {".py", ".smk", ".yaml", ".json", ".sh", ".md"} or path.name == "Dockerfile"
+]
 PAPER = "2504.00869"
 
 
@@ -32,6 +46,7 @@ def writer(name: str) -> ModuleType:
 
 
 write_config, write_tables = writer("write_config"), writer("write_tables")
+write_files, write_commands = writer("write_files"), writer("write_commands")
 
 SCHEMA = write_config.study_schema()
 
@@ -62,6 +77,21 @@ def test_the_list_of_tables_is_current():
     assert write_tables.page() == write_tables.PAGE.read_text(encoding="utf-8"), "run `make docs`"
 
 
+def test_the_list_of_files_is_current():
+    assert write_files.page(ROOT / "rules") == write_files.PAGE.read_text(encoding="utf-8"), "run `make docs`"
+
+
+def test_every_rule_that_makes_files_is_in_their_list():
+    rules = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "rules").glob("*.smk"))
+    makers = re.findall(r"^(?:rule|checkpoint) (\w+):\n(?:    .*\n|\n)*?    output:", rules, re.MULTILINE)
+    page = write_files.page(ROOT / "rules")
+    assert len(makers) > 15 and [name for name in makers if f"| `{name}` |" not in page] == []
+
+
+def test_the_list_of_commands_is_current():
+    assert write_commands.page(ROOT) == write_commands.PAGE.read_text(encoding="utf-8"), "run `make docs`"
+
+
 def test_the_page_of_settings_follows_the_schema():
     changed = copy.deepcopy(SCHEMA)
     engine = changed["$defs"]["EngineSettings"]["properties"]
@@ -69,9 +99,9 @@ def test_the_page_of_settings_follows_the_schema():
         "type": "integer",
         "minimum": 3,
         "default": 4,
-        "description": "see docs/sweep.md of results/<study>",
+        "description": "see docs/methods/sweep.md of results/<study>",
     }
-    row = "| `warp` | whole number from 3 | `4` | see [sweep](sweep.md) of results/&lt;study> |"
+    row = "| `warp` | whole number from 3 | `4` | see [sweep](../methods/sweep.md) of results/&lt;study> |"
     assert row in write_config.page(changed)
     del engine["warp"]["description"]
     with pytest.raises(ValueError, match=r"engine\.warp: no description"):
@@ -95,9 +125,21 @@ def test_every_link_leads_somewhere(page):
         assert not anchor or anchor in anchors(target), f"{link}: no such heading"
 
 
+def test_every_page_that_is_named_exists():
+    named = [
+        (str(file.relative_to(ROOT)), page)
+        for file in NAMES_PAGES
+        for page in re.findall(r"(?<![\w/.])docs/[\w/-]+\.md", file.read_text(encoding="utf-8"))
+    ]
+    assert len(named) > 20
+    assert [(file, page) for file, page in named if not (ROOT / page).is_file()] == []
+
+
 def test_the_index_names_every_page():
     named = {link.partition("#")[0] for link in links(DOCS / "README.md")}
-    assert {page.name for page in DOCS.glob("*.md")} - {"README.md"} <= named
+    pages = {page.relative_to(DOCS).as_posix() for page in DOCS.rglob("*.md")} - {"README.md"}
+    assert pages <= named
+    assert {page.split("/")[0] for page in pages} == set(SHELVES), "a page stands on a shelf"
 
 
 def test_the_citation_names_the_paper_and_the_licence():
@@ -127,3 +169,79 @@ def test_every_change_of_the_changelog_is_of_a_known_kind():
     kinds = re.findall(r"^### (.+)$", changelog, re.MULTILINE)
     assert "## [Unreleased]" in changelog
     assert kinds and set(kinds) <= {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
+
+
+def blocks(page: str, language: str) -> list[str]:
+    text = (DOCS / "guide" / page).read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize(
+    ("page", "over"),
+    [
+        ("your-model.md", ("", "0", "config/config.yaml")),
+        ("your-benchmark.md", ("config/config.yaml",)),
+        ("your-traces.md", ("config/presets/lora-1gpu.yaml", "config/presets/lora-1gpu.yaml")),
+    ],
+)
+def test_the_studies_of_the_guide_can_be_read(page, over, tmp_path, monkeypatch):
+    """Each over what the page lays it over: a file that ships, the page's first study, or nothing."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("wards.csv", "questions.csv", "traces.jsonl"):
+        (tmp_path / name).touch()
+    written = blocks(page, "yaml")
+    assert len(written) == len(over)
+    for number, (text, below) in enumerate(zip(written, over, strict=True)):
+        (tmp_path / f"{number}.yaml").write_text(text, encoding="utf-8")
+        files = [tmp_path / "0.yaml"] if below == "0" else [ROOT / below] if below else []
+        assert read_study([*files, tmp_path / f"{number}.yaml"]).models
+
+
+def words_of_the_code() -> str:
+    """All texts of the code, one a line, with ... for what is filled in; of Snakemake those with its own messages."""
+    snakemake = Path(importlib.util.find_spec("snakemake").origin).parent
+    files = [
+        *(ROOT / "workflow").rglob("*.py"),
+        *(ROOT / "envs").glob("*.py"),
+        *(snakemake / "common").glob("configfile.py"),
+        *(snakemake / "persistence").glob("__init__.py"),
+    ]
+    texts = []
+    for file in files:
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                texts.append(node.value)
+            elif isinstance(node, ast.JoinedStr):
+                texts.append("".join(part.value if isinstance(part, ast.Constant) else "..." for part in node.values))
+    for file in (ROOT / "Makefile", ROOT / "Snakefile", *(ROOT / "rules").glob("*.smk")):
+        texts.append(re.sub(r'"\s+f?"', "", file.read_text(encoding="utf-8")))
+    return "\n".join(texts)
+
+
+def messages() -> list[str]:
+    text = (DOCS / "guide" / "troubleshooting.md").read_text(encoding="utf-8").partition("## No message")[0]
+    return re.findall(r"^\| `([^`]+)` \| [^|]+ \| [^|]+ \|$", text, re.MULTILINE)
+
+
+def test_the_messages_of_troubleshooting_are_the_code_s():
+    words = words_of_the_code()
+    parts = [part.strip() for message in messages() for part in message.split("...") if part.strip(" ();?{}")]
+    assert len(parts) > 100
+    assert [part for part in parts if part not in words] == []
+
+
+def test_the_messages_of_troubleshooting_are_in_order():
+    keys = [re.sub(r"[^a-z0-9 ]", "", message.lower().replace("...", " ")).split() for message in messages()]
+    text = (DOCS / "guide" / "troubleshooting.md").read_text(encoding="utf-8").partition("## No message")[0]
+    assert len(keys) == len(re.findall(r"^\| `", text, re.MULTILINE))
+    assert keys == sorted(keys)
+
+
+def test_the_guide_names_every_figure_and_every_table_for_papers():
+    text = (DOCS / "guide" / "figures.md").read_text(encoding="utf-8")
+    figures, tables = re.split(r"^## Tables$", text, flags=re.MULTILINE)
+    on_the_page = re.findall(r"^\| `(\w+)` \|", figures, re.MULTILINE)
+    assert sorted(on_the_page) == sorted(FIGURES.names())
+    code = (ROOT / "workflow/scripts/m1flow/report/paper_tables.py").read_text(encoding="utf-8")
+    for_papers = re.findall(r'PaperTable\(\n\s+"(\w+)"', code)
+    assert re.findall(r"^\| `(\w+)` \| `tab:\1` \|", tables, re.MULTILINE) == for_papers

@@ -134,7 +134,7 @@ def test_container_holds_the_lock_and_no_pins_of_its_own():
 
 def test_snakemake_takes_the_image_that_the_docs_build():
     [image] = re.findall(r'^container: "(.+)"$', (ROOT / "Snakefile").read_text(), re.MULTILINE)
-    assert f"apptainer build {image} " in (ROOT / "docs" / "cluster.md").read_text()
+    assert f"apptainer build {image} " in (ROOT / "docs" / "running" / "cluster.md").read_text()
     assert image in (ROOT / ".gitignore").read_text().splitlines()
 
 

@@ -1,4 +1,4 @@
-"""What the strict reading makes of real models' outputs: counts as docs/traces.md states them, and readings by eye."""
+"""What the strict reading makes of real models' outputs: counts as in docs/methods/traces.md, and readings by eye."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from m1flow.traces.teaching import OUTCOMES, verify
 
 pytestmark = pytest.mark.real
 
-DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "traces.md"
+DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "methods" / "traces.md"
 READINGS = Path(__file__).resolve().parents[2] / "data" / "parser_readings.tsv"
 THINK, BOXED = "think-outputs", "boxed-outputs"
 # The boxed outputs come without their questions' options: only letters can be read, as none of these is ever said.

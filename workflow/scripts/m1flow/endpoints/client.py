@@ -19,7 +19,7 @@ from m1flow.study.settings.endpoints import EndpointSettings
 
 
 class EndpointChat:
-    """A model behind ``{url}/chat/completions`` as a `turns.Chat`; docs/endpoints.md says what it survives.
+    """A model behind ``{url}/chat/completions`` as a `turns.Chat`; docs/running/endpoints.md says what it survives.
 
     The key is read from the environment, and is in nothing that this class writes, logs or raises.
     """

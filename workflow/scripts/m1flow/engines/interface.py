@@ -158,7 +158,7 @@ def check_cpu_will_do(settings: EngineSettings, engine: str) -> None:
     if settings.gpus:
         raise M1FlowError(
             f"engine.gpus: {engine} sees no GPU: this machine or job has none, or {engine} is installed as its build "
-            "for CPUs; mend that (docs/installation.md, GPUs), or set engine.gpus to 0"
+            "for CPUs; mend that (docs/running/installation.md, GPUs), or set engine.gpus to 0"
         )
 
 

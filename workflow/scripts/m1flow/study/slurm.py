@@ -211,7 +211,7 @@ def _check_preemption(profile: Profile, ask: Ask) -> Iterator[Finding]:
     match = re.search(r"^PreemptType\s*=\s*(\S+)", ask("scontrol", "show", "config").output, re.MULTILINE)
     if match and match[1] not in ("preempt/none", "(null)") and not profile.requeues:
         cure = f"with partitions whose jobs give way, write slurm-requeue for slurm-no-requeue in {profile.path}"
-        yield Finding("note", f"this cluster preempts jobs ({match[1]}); {cure} (docs/cluster.md)")
+        yield Finding("note", f"this cluster preempts jobs ({match[1]}); {cure} (docs/running/cluster.md)")
 
 
 def _check_account(profile: Profile, ask: Ask) -> Finding:
@@ -239,7 +239,7 @@ def _check_queue(folder: Path, ask: Ask) -> Finding:
         id for id, name, place in jobs if name.startswith("m1flow_") and name != TEST_JOB and place == str(folder)
     ]
     if running:
-        cure = "let them end, or cancel them, before Snakemake is started again (docs/cluster.md)"
+        cure = "let them end, or cancel them, before Snakemake is started again (docs/running/cluster.md)"
         return Finding("note", f"jobs of another run are in the queue: {', '.join(running)}; {cure}")
     return Finding("ok", "no job of an earlier run is in the queue")
 
@@ -268,7 +268,7 @@ def _partition_for(need: Need, profile: Profile) -> str:
     if chosen is None:
         raise M1FlowError(
             f"{profile.partition_file}: none of its partitions holds {_described(need)}; "
-            "add one that does, or ask for less (docs/cluster.md)"
+            "add one that does, or ask for less (docs/running/cluster.md)"
         )
     return chosen
 
@@ -289,7 +289,7 @@ def _check_submission(need: Need, partition: str, profile: Profile, ask: Ask) ->
         return Finding(
             "problem",
             f"{place} allows {minutes} minutes: {_described(need)} would wait in the queue for ever; "
-            f"{_cure(need, profile)}, or less runtime (docs/cluster.md)",
+            f"{_cure(need, profile)}, or less runtime (docs/running/cluster.md)",
         )
     return Finding("ok", f"{place} takes {_described(need)}")
 

@@ -16,7 +16,7 @@ class DatasetSettings(Section):
     """An entry of ``datasets``."""
 
     teacher: str = Field(description="a name in teachers: whose traces")
-    recipe: RecipeName = Field(description="which traces are drawn, and how (docs/traces.md)")
+    recipe: RecipeName = Field(description="which traces are drawn, and how (docs/methods/traces.md)")
     size: Count | None = Field(None, description="all there are by default")
     allow_fewer: bool = Field(False, description="go on with fewer than size")
     min_tokens: Count | None = Field(None, description="leave out shorter examples")

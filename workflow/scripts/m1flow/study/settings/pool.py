@@ -32,5 +32,5 @@ class PoolSettings(Section):
     against: Distinct[str] | None = Field(
         None,
         description="the benchmarks whose questions leave; all by default. "
-        "In the others, what leaks is counted (docs/data.md)",
+        "In the others, what leaks is counted (docs/methods/data.md)",
     )

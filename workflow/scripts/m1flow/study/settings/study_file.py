@@ -38,7 +38,7 @@ class StudyFile(Section):
     scorer: Annotated[str, SCORERS] = Field("strict", description="how answers are read out of text")
     published: LocalPath = Field(
         "config/published/m1.csv",
-        description="published accuracies, which models are set beside: see docs/published.md",
+        description="published accuracies, which models are set beside: see docs/methods/published.md",
     )
     only_finished: bool = Field(
         False, description="report on the models whose sweeps are there; the others are left out, by name"
@@ -59,14 +59,15 @@ class StudyFile(Section):
         default_factory=FormularySettings, description="the world of the adapter formulary"
     )
     sources: dict[Name, QuestionSetSettings] = Field(
-        default_factory=dict, description="question sets to train on (docs/sources.md)"
+        default_factory=dict, description="question sets to train on (docs/reference/sources.md)"
     )
     benchmarks: Annotated[dict[Name, QuestionSetSettings], Field(min_length=1)] = Field(
-        description="question sets to be tested on (docs/sources.md)"
+        description="question sets to be tested on (docs/reference/sources.md)"
     )
     pool: PoolSettings = Field(
         default_factory=PoolSettings,
-        description="which questions count as copies of each other or of a benchmark's, and leave (docs/data.md)",
+        description="which questions count as copies of each other or of a benchmark's, and leave "
+        "(docs/methods/data.md)",
     )
     bases: Annotated[dict[Name, BaseSettings], Field(min_length=1)] = Field(
         description="base models, from random weights (architecture, corpus, training), a local folder (path) "
@@ -77,34 +78,37 @@ class StudyFile(Section):
         description="OpenAI-compatible chat endpoints, for solvers, teachers, domains and the judge",
     )
     solvers: dict[Name, SolverSettings] = Field(
-        default_factory=dict, description="models that attempt the pool: what they get wrong is hard (docs/traces.md)"
+        default_factory=dict,
+        description="models that attempt the pool: what they get wrong is hard (docs/methods/traces.md)",
     )
     difficulty: DifficultySettings = Field(
         default_factory=DifficultySettings,
         description="hard questions are those whose pass rate over all attempts of all solvers lies in this range",
     )
     teachers: dict[Name, TeacherSettings] = Field(
-        default_factory=dict, description="who writes reasoning traces, which are verified (docs/traces.md)"
+        default_factory=dict, description="who writes reasoning traces, which are verified (docs/methods/traces.md)"
     )
     domains: DomainSettings = Field(
         default_factory=DomainSettings,
-        description="what a question's domain is, for recipes that balance domains (docs/domains.md)",
+        description="what a question's domain is, for recipes that balance domains (docs/methods/domains.md)",
     )
     datasets: dict[Name, DatasetSettings] = Field(
-        default_factory=dict, description="selections of verified traces to train on (docs/traces.md)"
+        default_factory=dict, description="selections of verified traces to train on (docs/methods/traces.md)"
     )
     students: dict[Name, StudentSettings] = Field(
-        default_factory=dict, description="bases fine-tuned on a dataset (docs/training.md)"
+        default_factory=dict, description="bases fine-tuned on a dataset (docs/methods/training.md)"
     )
     models: Annotated[dict[Name, ModelSettings], Field(min_length=1)] = Field(description="what is evaluated")
     replicates: dict[Name, Annotated[Listed[str], Field(min_length=2), Unique()]] = Field(
         default_factory=dict,
         description="models that differ in nothing but the seed of their training, by a name of their own: "
-        "what another seed would change (docs/statistics.md)",
+        "what another seed would change (docs/methods/statistics.md)",
     )
-    sweep: StudySweep = Field(description="thinking budgets and what else is measured, of every model (docs/sweep.md)")
+    sweep: StudySweep = Field(
+        description="thinking budgets and what else is measured, of every model (docs/methods/sweep.md)"
+    )
     judge: JudgeSettings | None = Field(
         None,
         description="a model that labels wrong answers of the sweeps: errors of knowledge, of reasoning, others "
-        "(docs/judging.md); none by default",
+        "(docs/methods/judging.md); none by default",
     )
