@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 import m1flow
+from m1flow.study.reading import read_study
 from m1flow.study.seams.adapters import ADAPTERS
 from m1flow.study.seams.figures import FIGURES
 from m1flow.study.seams.scorers import SCORERS

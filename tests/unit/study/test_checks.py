@@ -49,6 +49,7 @@ TOO_NARROW = {"teacher": "pharmacist", "recipe": "hard", "min_tokens": 9, "max_t
         ("solvers/tiny/weights", None, "solvers.tiny", "exactly one of weights and endpoint"),
         ("solvers/tiny/kind", "recorded", "solvers.tiny.weights", "has no use for it"),
         ("solvers/tiny", {"kind": "recorded"}, "solvers.tiny.path", "needs this key"),
+        ("solvers", {}, "solvers", "missing; teachers are asked what solvers get wrong"),
         ("domains", {"by": "model"}, "domains", "exactly one of weights and endpoint"),
         ("domains", {"by": "model", "weights": "tinny"}, "domains.weights", "did you mean 'tiny'?"),
         ("prompts/domain", "about {question}", "prompts.domain", "put {codes} in"),

@@ -235,6 +235,8 @@ def _check_respondents(file: StudyFile, where: Where) -> None:
     if file.judge:
         _check_names(["judge"], file.judge, file, where)
         respondents.append((["judge"], "model", file.judge))
+    if file.teachers and not file.solvers:
+        refuse(where, ["solvers"], "missing; teachers are asked what solvers get wrong: add one, or remove teachers")
     respondents += [(["solvers", name], entry.kind, entry) for name, entry in file.solvers.items()]
     respondents += [(["teachers", name], entry.kind, entry) for name, entry in file.teachers.items()]
     for path, kind, entry in respondents:
