@@ -60,7 +60,7 @@ def test_the_line_of_a_fault_is_named(tmp_path):
         (b"a\nb: 1\n", 2),
     ):
         (tmp_path / "x.yaml").write_bytes(content)
-        with pytest.raises(M1FlowError, match=rf"x\.yaml: line {line}: not valid YAML \(.*\); mend the file"):
+        with pytest.raises(M1FlowError, match=rf"x\.yaml: line {line}: not valid YAML \(.*\); correct the file"):
             read_mapping(tmp_path / "x.yaml")
 
 

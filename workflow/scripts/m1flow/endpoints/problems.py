@@ -24,7 +24,7 @@ class Problems:
     def nothing_taken(self, cause: str) -> M1FlowError:
         """Every request is rejected."""
         cure = f"correct the settings of endpoints.{self._name}, or max_tokens, then rerun"
-        return self._error("model", f"no request is taken ({cause})", cure)
+        return self._error("model", f"the endpoint takes no request ({cause})", cure)
 
     def other_model(self, cause: str) -> M1FlowError:
         """All responses are of a model of another name."""
@@ -43,7 +43,7 @@ class Problems:
     def long_pause(self, seconds: float, answered: int) -> M1FlowError:
         """The endpoint asks to wait for longer than a question may take."""
         what = f"the endpoint asks to wait {seconds:,.0f} s; {_kept(answered)}"
-        return self._error("question_seconds", what, "rerun then, or give a question more time")
+        return self._error("question_seconds", what, "rerun after that time, or raise question_seconds")
 
     def out_of_time(self, answered: int) -> M1FlowError:
         """The run's own time is over."""

@@ -23,11 +23,11 @@ class Sampling:
     def __post_init__(self) -> None:
         """Refuse what engines understand differently: vLLM takes a temperature under 0.01 for 0.01, and none over 2."""
         if self.temperature != 0 and not 0.01 <= self.temperature <= 2:
-            raise ValueError(f"temperature is {self.temperature}: it is 0, or from 0.01 to 2")
+            raise ValueError(f"temperature is {self.temperature}: it must be 0, or from 0.01 to 2")
         if not 0 < self.top_p <= 1:
-            raise ValueError(f"top_p is {self.top_p}: it is over 0 and at most 1")
+            raise ValueError(f"top_p is {self.top_p}: it must be over 0 and at most 1")
         if not 0 <= self.seed < 2**63:
-            raise ValueError(f"seed is {self.seed}: it is from 0 to 2**63 - 1")
+            raise ValueError(f"seed is {self.seed}: it must be from 0 to 2**63 - 1")
 
 
 class Until(Protocol):
@@ -158,7 +158,7 @@ def check_cpu_will_do(settings: EngineSettings, engine: str) -> None:
     if settings.gpus:
         raise M1FlowError(
             f"engine.gpus: {engine} sees no GPU: this machine or job has none, or {engine} is installed as its build "
-            "for CPUs; mend that (docs/running/installation.md, GPUs), or set engine.gpus to 0"
+            "for CPUs; correct that (docs/running/installation.md, GPUs), or set engine.gpus to 0"
         )
 
 

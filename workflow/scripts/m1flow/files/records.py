@@ -81,7 +81,7 @@ def _csv_rows(file: Path) -> Iterable[Record]:
             raise ValueError(f"two columns are called {twice[0]!r}")
         for row in rows:
             if None in row or None in row.values():
-                raise ValueError(f"line {rows.line_num} hasn't {len(names)} cells; quote texts that hold commas")
+                raise ValueError(f"line {rows.line_num} doesn't have {len(names)} cells; quote texts that hold commas")
             yield row
 
 

@@ -93,7 +93,9 @@ def download(settings: DownloadSettings, kind: str, where: str, lock: Lock, out:
 
 def _check_published(repository: Repository, cached: Path, name: str, chosen: list[str], published: str) -> None:
     if len(chosen) != 1:
-        raise M1FlowError(f"{repository.where}.checksum: is of one file, and {len(chosen)} are read; name it in files")
+        raise M1FlowError(
+            f"{repository.where}.checksum: is for one file, but {len(chosen)} are read; name that file in files"
+        )
     if (found := file_checksum(cached, published)) != published:
         raise M1FlowError(
             f"{repository.where}.checksum: {name} of {repository.hub} is {found}, not {published}; the file is not the "

@@ -153,7 +153,7 @@ def _check_keys_of_adapter(path: list[str], entry: QuestionSetSettings, where: W
     """An adapter needs some keys, and has no use for others."""
     adapter = ADAPTERS.load(entry.adapter, AdapterDeclaration)
     for key in entry.keys_beyond(adapter.keys):
-        refuse(where, [*path, key], f"the adapter {entry.adapter} has no use for it; remove it")
+        refuse(where, [*path, key], f"the adapter {entry.adapter} doesn't use it; remove it")
     for key in adapter.needed:
         if not getattr(entry, key):
             needs = f"the adapter {entry.adapter} needs this key{', or hub' if key == 'path' else ''}"
@@ -244,7 +244,7 @@ def _check_respondents(file: StudyFile, where: Where) -> None:
         if kind == "model" and len(given) != 1:
             refuse(where, path, "a model that is asked needs exactly one of weights and endpoint")
         if kind != "model" and given:
-            refuse(where, [*path, given[0]], f"the kind {kind} has no use for it; remove it")
+            refuse(where, [*path, given[0]], f"the kind {kind} doesn't use it; remove it")
         if kind == "recorded" and not getattr(entry, "path", ()):
             refuse(where, [*path, "path"], "missing; the kind recorded needs this key")
     if file.domains.by == "model":

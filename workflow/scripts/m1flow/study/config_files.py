@@ -66,7 +66,7 @@ def read_mapping(file: Path) -> dict[str, Any]:
 
 
 def _not_yaml(name: str, line: int, reason: object) -> M1FlowError:
-    return M1FlowError(f"{name}: line {line + 1}: not valid YAML ({one_line(reason)}); mend the file")
+    return M1FlowError(f"{name}: line {line + 1}: not valid YAML ({one_line(reason)}); correct the file")
 
 
 class Where:

@@ -146,7 +146,7 @@ def _placed(folder: Path, key: list[str], entry: P, where: Where) -> P:
     for path in paths:
         check_characters(path, [*key, "path"], where)
         if not Path(path).exists():
-            refuse(where, [*key, "path"], f"{path}: no such file; mend the path or data_folder")
+            refuse(where, [*key, "path"], f"{path}: no such file; correct the path or data_folder")
     return _changed(entry, path=paths)
 
 

@@ -258,7 +258,7 @@ def _partition_for(need: Need, profile: Profile) -> str:
     try:
         declared = partitions.read_partition_file(profile.partition_file)
     except Exception as error:  # the plugin's own, of several kinds
-        raise M1FlowError(f"{profile.partition_file}: {' '.join(str(error).split())}; mend the file") from None
+        raise M1FlowError(f"{profile.partition_file}: {' '.join(str(error).split())}; correct the file") from None
     if not declared:
         return ""
     resources = {"mem_mb": need.mem_mb, "runtime": need.runtime, "nodes": need.nodes, "gres": _gres(need)}

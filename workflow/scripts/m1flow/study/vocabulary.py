@@ -83,7 +83,9 @@ def read_vocabulary(path: Path | str) -> Vocabulary:
     taken: dict[str, int] = {}
     for number, cells in rows[1:]:
         if len(cells) != len(header):
-            raise M1FlowError(f"{path}: line {number} has {len(cells)} cells, the header {len(header)}; mend the line")
+            raise M1FlowError(
+                f"{path}: line {number} has {len(cells)} cells, the header {len(header)}; correct the line"
+            )
         term = Term(*(cells[header.index(column)] for column in COLUMNS))
         for column in ("code", "name"):
             spelling = getattr(term, column)

@@ -200,7 +200,7 @@ def ask(
     stem, texts = normalise(question), tuple(map(normalise, options))
     if not stem or not all(texts) or len(texts) > len(LETTERS):
         raise M1FlowError(
-            f"the question: empty, or with an empty option, or with more than {len(LETTERS)} options; mend it"
+            f"the question: empty, or with an empty option, or with more than {len(LETTERS)} options; correct it"
         )
     turn = prompt_text({"context": "", "stem": stem, "options": texts}, settings.prompts, "evaluate")
     item = Item(question_id("", stem, texts, ""), turn, texts, tuple(range(len(texts))))

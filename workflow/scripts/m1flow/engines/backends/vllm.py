@@ -224,7 +224,7 @@ def _start(folder: Path, context: int, settings: EngineSettings) -> Any:
     except (ValueError, RuntimeError) as error:
         raise M1FlowError(
             f"{folder}: vLLM can't load this model ({' '.join(str(error).split())[:300]}); "
-            "change what it names, or set engine.name to transformers"
+            "change the setting that it names, or set engine.name to transformers"
         ) from error
 
 
