@@ -181,7 +181,7 @@ def questions(
     shortest, longest = chain
     if shortest < 1 or longest < shortest:
         raise M1FlowError(
-            f"source {split}: chain: {[shortest, longest]} is no range; give [fewest, most] drugs, from 1 up"
+            f"source {split}: chain: {[shortest, longest]} is not a range; give [fewest, most] drugs, from 1 up"
         )
     drugs = world.named(kind)
     if not drugs:

@@ -43,7 +43,7 @@ def read_hand_labels(path: Path | str) -> Mapping[AnswerKey, str]:
         if not label:
             continue
         if label not in LABELS:
-            raise M1FlowError(f"{path}: row {number}: {row['label']!r} is no label; use {', '.join(LABELS)}")
+            raise M1FlowError(f"{path}: row {number}: {row['label']!r} is not a label; use {', '.join(LABELS)}")
         sample = str(row.get("sample") or 0)
         if not sample.isdecimal():
             raise M1FlowError(f"{path}: row {number}: sample: must be a whole number, not {sample!r}")
