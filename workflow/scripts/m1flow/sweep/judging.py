@@ -111,7 +111,7 @@ def judge_answers(
         for number, row in enumerate(answers.to_dict("records")):
             key = row["benchmark"], row["question_id"]
             if key not in shown:
-                raise M1FlowError(f"{key[0]}: question_id {key[1]!r} is in the sweep but not in it; rerun the sweep")
+                raise M1FlowError(f"{key[0]}: question_id {key[1]!r} is not in this benchmark; rerun the sweep")
             text = judge_prompt(shown[key], row["thinking_text"], row["answer_text"], prompts)
             yield UserTurn(number, text, sampling_for(settings, seed, row["question_id"]))
 
