@@ -4,32 +4,32 @@ SHELL := bash
 .DEFAULT_GOAL := help
 .PHONY: help env run report check test lint clean
 
-CORES ?= all#                         cores that a run may use
-CONFIG ?= config/config.yaml#         the study; several files are laid over each other
-DOCKER ?= docker#                     what builds the container image
+CORES ?= all#                         maximum number of cores of a run
+CONFIG ?= config/config.yaml#         the study; later files are laid over earlier ones
+DOCKER ?= docker#                     program that builds the container image
 WORKERS ?= 2#                         parallel test processes
-SKIPS ?= any#                         skips that a test run may have: any, or those listed in tests/helpers/skips.py
-BUDGET ?= 32#                         thinking tokens that `make ask` allows
-SERVICE ?= pypi#                      whom `make audit` asks
+SKIPS ?= any#                         skipped tests allowed: any, or those listed in tests/helpers/skips.py
+BUDGET ?= 32#                         cap on thinking tokens for `make ask`
+SERVICE ?= pypi#                      service that `make audit` asks
 
-# The first of these that is new enough makes the environment.
+# The environment is made with the first of these that is new enough.
 PYTHONS := python3 python3.12 python3.13 python3.11
 NEW_ENOUGH := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
 
 LOCKS := envs/cpu.lock envs/dev.lock
-# Named after what the locks hold and where they are: a changed pin or a moved folder installs anew, a file that git merely
-# touched does not, and an installation that was interrupted has no stamp and is done again.
+# The stamp is named after the content and place of the locks: a changed pin or a moved folder installs again,
+# a file that git merely touched does not. An interrupted installation has no stamp, and is repeated.
 STAMP := .venv/.installed-$(shell (pwd; cat $(LOCKS)) | cksum | cut -d' ' -f1)
 PIP := .venv/bin/python -m pip --disable-pip-version-check install -qq
 
 STUDY = $(or $(shell sed -n 's/^study:[[:space:]]*\([^[:space:]#]*\).*/\1/p' $(CONFIG) | tail -n 1),demo)
 REPORT = results/$(STUDY)/report/index.html
 
-# As it was typed: a question is text, for make and for the shell.
+# The question as it was typed: neither make nor the shell may interpret it.
 unexport QUESTION
 export ASKED := $(value QUESTION)
 
-# Rules call `python`: the environment's.
+# Rules call `python`, which must be the environment's.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 help:  ## this list
@@ -61,7 +61,7 @@ lint: $(STAMP)  ## style of Python and Snakemake code
 	@snakemake --lint
 
 .PHONY: docs
-docs: $(STAMP)  ## write what is generated: pages of docs/reference, and config/schema.json
+docs: $(STAMP)  ## write the generated files: pages of docs/reference, and config/schema.json
 	@python docs/write_config.py
 	@python docs/write_workflow.py
 	@python docs/write_tables.py
@@ -69,7 +69,7 @@ docs: $(STAMP)  ## write what is generated: pages of docs/reference, and config/
 	@python docs/write_commands.py
 
 .PHONY: slurm-check
-slurm-check: $(STAMP)  ## look whether a SLURM cluster will run a study (CONFIG=...); docs/running/cluster.md
+slurm-check: $(STAMP)  ## check whether a SLURM cluster can run a study (CONFIG=...); docs/running/cluster.md
 	@python workflow/scripts/check_slurm.py --configfile $(CONFIG)
 
 .PHONY: image

@@ -18,7 +18,7 @@ include: "rules/common.smk"
 include: "rules/model_jobs.smk"
 
 
-# What jobs run in under `--sdm apptainer`, and only then: made of containers/Dockerfile, as docs/running/cluster.md says.
+# The image for jobs under `--sdm apptainer`, made from containers/Dockerfile (docs/running/cluster.md).
 container: "m1flow.sif"
 
 

@@ -1,7 +1,7 @@
 """Look for known vulnerabilities in the pinned packages, by PyPI or OSV: `make audit`. Installs nothing but pip-audit.
 
-pip-audit passes over packages that its service doesn't know, and is content where it knows none of them. Here whatever
-was not looked up is a failure too.
+pip-audit passes over packages that its service doesn't know, and succeeds even if it knows none of them. Here, a
+package that was not looked up is also a failure.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ HOME = ENVS.parent / ".audit"
 
 
 def main() -> None:
-    """Install pip-audit where it isn't there yet, run it, say what it found."""
+    """Install pip-audit if it is missing, run it, and print its findings."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--service", choices=["pypi", "osv"], default="pypi", help="who knows of vulnerabilities")
+    parser.add_argument("--service", choices=["pypi", "osv"], default="pypi", help="service to ask for vulnerabilities")
     parser.add_argument("--timeout", type=int, default=15, help="seconds to wait for an answer")
     flags = parser.parse_args()
     python = installed(LOCKS[-1])
@@ -34,7 +34,7 @@ def main() -> None:
 
 
 def installed(lock: Path) -> Path:
-    """The Python of the folder .audit, with what the lock lists."""
+    """The Python of the folder .audit, with the packages of the lock installed."""
     stamp, python = HOME / "installed.lock", HOME / "bin" / "python"
     if not stamp.is_file() or stamp.read_bytes() != lock.read_bytes():
         venv.create(HOME, with_pip=True, clear=True)
@@ -48,7 +48,7 @@ def installed(lock: Path) -> Path:
 
 
 def looked_up(lock: Path, python: Path, service: str, timeout: int) -> list[dict[str, Any]]:
-    """What pip-audit says of each package of a lock."""
+    """pip-audit's findings for each package of a lock."""
     report = HOME / "report.json"
     report.unlink(missing_ok=True)
     command = [str(python), "-m", "pip_audit", "--no-deps", "--disable-pip", "--progress-spinner", "off"]
@@ -62,7 +62,7 @@ def looked_up(lock: Path, python: Path, service: str, timeout: int) -> list[dict
 
 
 def verdict(packages: list[dict[str, Any]], service: str) -> tuple[list[str], str]:
-    """What pip-audit's JSON says, line by line; and what is wrong, "" where nothing is."""
+    """The findings of pip-audit's JSON as lines, and the problem, "" if there is none."""
     known = [package for package in packages if "vulns" in package]
     unknown = sorted({package["name"] for package in packages if "vulns" not in package})
     lines = [

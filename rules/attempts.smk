@@ -1,4 +1,4 @@
-"""Solvers attempt every question of the pool; what they get wrong is hard."""
+"""Solvers attempt every question of the pool; questions that they get wrong are hard."""
 
 
 rule attempt:

@@ -1,4 +1,4 @@
-"""What all rules share: the checked study, where results go, and which code a script stands on. No rules."""
+"""Shared by all rules: the checked study, the place of results, and the code that a script depends on. No rules."""
 
 import sys
 from functools import cache
@@ -39,14 +39,14 @@ IS_MODULE = not workflow.modifier.is_main_snakefile()
 
 
 def config_files():
-    """The config files that Snakemake read, in the order in which they count: those that a user names come last."""
+    """The config files that Snakemake read, in order of precedence: those that a user names come last and win."""
     named = len(workflow.overwrite_configfiles)
     files = [*workflow.configfiles[named:], *workflow.configfiles[:named]]
     return [from_here(Path(file).absolute()) for file in files]
 
 
 def default_study(files):
-    """The config file of the study over which these files are laid; None where they are a study by themselves.
+    """The config file of the study that these files are laid over; None if they are a study by themselves.
 
     Config files are a study by themselves if any of them names one. The settings that another Snakefile hands over, when
     it uses this one as a module, are a study if they name one; they may come from no file at all, and the working
@@ -73,7 +73,7 @@ except M1FlowError as error:
 
 
 def any_of(names):
-    """A regular expression for one of some names; for none of them, one that nothing matches."""
+    """A regular expression that matches any of some names; without names, one that matches nothing."""
     return "|".join(map(re.escape, names)) or "(?!)"
 
 
@@ -88,8 +88,8 @@ wildcard_constraints:
     model=any_of(STUDY.models),
 
 
-# The study's settings, for `input:` and `params:`. A place in the study is a path of keys, where a wildcard in braces
-# stands for its value: "solvers", "{solver}", "path".
+# The study's settings, for `input:` and `params:`. A place in the study is a path of keys; a wildcard in braces stands
+# for its value: "solvers", "{solver}", "path".
 
 
 def keys_at(wildcards, place):
@@ -127,27 +127,27 @@ def path_with(pattern, *place):
 
 
 def verbatim(text):
-    """A text in whose braces Snakemake sees no wildcards, for `params:`."""
+    """A text for `params:` whose braces Snakemake doesn't take for wildcards."""
     return lambda wildcards: text
 
 
 def unwatched(text):
-    """A text that Snakemake doesn't compare with the last run's, since the function takes ``threads``, for `params:`."""
+    """A text for `params:` that Snakemake doesn't compare with the last run's, since the function takes ``threads``."""
     return lambda wildcards, threads: text
 
 
 def prompts_for(*purposes):
-    """The prompts that matter for some purposes, for `params:`."""
+    """The prompts used for some purposes, for `params:`."""
     return verbatim(as_flag({name: getattr(STUDY.prompts, name) for name in ("question", *purposes)}))
 
 
 def format_named(name):
-    """A reasoning format with its name, as a flag's value; the study's other formats have no part in it."""
+    """A reasoning format with its name, as a flag's value, without the study's other formats."""
     return as_flag({name: STUDY.formats[name].dump()} if name in STUDY.formats else {})
 
 
 def origins_of(benchmarks):
-    """The upstream data sets of the sources and of some benchmarks, where they are named, as a flag's value."""
+    """The upstream data sets of the sources and of some benchmarks, if named, as a flag's value."""
     sections = {"sources": STUDY.sources, "benchmarks": {name: STUDY.benchmarks[name] for name in benchmarks}}
     return as_flag(
         {
@@ -161,7 +161,7 @@ def origins_of(benchmarks):
 
 
 def recordings_of(*place):
-    """The files of the recorded teacher whose order of the options a question set takes."""
+    """The files of the recorded teacher whose order of options a question set takes."""
 
     def paths(wildcards):
         teacher = settings_at(wildcards, *place).options_of
@@ -171,12 +171,12 @@ def recordings_of(*place):
 
 
 def id_lists(*place):
-    """The files that say which rows of a question set to keep and which to leave out."""
+    """The files that list the rows of a question set to keep or to leave out."""
     return lambda wildcards: settings_at(wildcards, *place).ids + settings_at(wildcards, *place).without_ids
 
 
 def code_to_collect(*place):
-    """The code that collects a source or benchmark: with its adapter, and no other."""
+    """The code that collects a source or benchmark, with only its own adapter."""
     return lambda wildcards: code("collect_questions.py", ADAPTERS.file(settings_at(wildcards, *place).adapter))
 
 
@@ -186,7 +186,7 @@ def pool_of_corpus(wildcards):
 
 
 def from_sources(path):
-    """A file that is made from the study's sources; nothing in a study that has none and only evaluates."""
+    """A file that is made from the study's sources; nothing in a study without sources, which only evaluates."""
     return [path] if STUDY.sources else []
 
 
@@ -203,7 +203,7 @@ def code(script, *entries):
 
 
 def files_below(folder):
-    """Every file below a folder of the project, so that editing one reruns what uses it."""
+    """Every file below a folder of the project, so that editing one reruns the jobs that use it."""
     return sorted(from_here(path) for path in (PROJECT / folder).rglob("*") if path.is_file())
 
 
@@ -211,5 +211,5 @@ def files_below(folder):
 
 
 def growing(amount):
-    """An amount for a job's first attempt, and as much again in each further one, for `resources:`."""
+    """An amount for a job's first attempt, increased by the same amount in each further one, for `resources:`."""
     return lambda wildcards, attempt: amount * attempt

@@ -1,4 +1,4 @@
-"""A model names the domain of each question that has a verified trace, where `domains.by` is model."""
+"""A model names the domain of each question that has a verified trace, if `domains.by` is model."""
 
 
 rule assign_domains:

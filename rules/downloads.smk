@@ -1,4 +1,4 @@
-"""What comes from the hub, at the commit that the lock beside the config names."""
+"""Downloads from the hub, at the commit in the lock beside the config."""
 
 FETCHED = ("hub", "revision", "config", "split", "files", "checksum")
 
@@ -7,7 +7,7 @@ localrules:
     download,
 
 
-# No code among the inputs: what a commit holds doesn't depend on the code that fetches it.
+# No code among the inputs, since a commit's content doesn't depend on the code that fetches it.
 rule download:
     """Takes a hub id; gives its files at the locked commit, verified."""
     output:

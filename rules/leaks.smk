@@ -1,4 +1,4 @@
-"""Benchmarks that the pool isn't decontaminated against: which of their questions were trained on, and what that does."""
+"""Benchmarks that the pool isn't decontaminated against: their questions in training data, and the effect."""
 
 # Sources whose questions bases are trained on, by base.
 CORPORA = {base: STUDY.bases[base].corpus.sources for base in TRAINED_BASES if STUDY.bases[base].corpus.sources}
@@ -6,12 +6,12 @@ CORPORA = {base: STUDY.bases[base].corpus.sources for base in TRAINED_BASES if S
 TRAINING_DATASETS = [
     dataset for dataset in STUDY.datasets if any(student.dataset == dataset for student in STUDY.students.values())
 ]
-# Names of all that models of the study are trained on.
+# Names of all training data of the study's models.
 TRAINED_ON = [*TRAINING_DATASETS, *(f"corpus of {base}" for base in CORPORA)]
 
 
 rule find_leaks:
-    """Takes the pool, what was trained on, and benchmarks that the pool doesn't know; gives their questions found there."""
+    """Takes the pool, training data and other benchmarks; gives the benchmarks' questions in the data."""
     input:
         script=shipped("workflow/scripts/find_leaks.py"),
         code=code("find_leaks.py"),

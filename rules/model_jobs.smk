@@ -1,4 +1,4 @@
-"""What the rules that run a model share, and how its answers are kept. No rules."""
+"""Shared by rules that run a model, with the place where its answers are kept. No rules."""
 
 import os
 from shlex import quote
@@ -18,7 +18,7 @@ WITHHELD = sorted({"HF_TOKEN", *(e.key_variable for e in STUDY.endpoints.values(
 shell.prefix(f"set -euo pipefail; {ISOLATED}export -n {' '.join(WITHHELD)}; ")
 
 
-# The flags that follow from `model_folder` and `model_params`; the key goes before the command: {params.key}python ...
+# The flags derived from `model_folder` and `model_params`; the key goes before the command: {params.key}python ...
 MODEL_FLAGS = (
     "--model {input.model}"
     " --formats {params.formats:q}"
@@ -40,7 +40,7 @@ def model_folder(*place):
 
 
 def model_resources(*place, minutes):
-    """What a job asks for that runs the model at a place of the study, for `resources:`.
+    """The resources of a job that runs the model at a place of the study, for `resources:`.
 
     Args:
         place: keys, as `settings_at` takes them.
@@ -59,7 +59,7 @@ def model_resources(*place, minutes):
 
 
 def model_params(*place, purpose, journal):
-    """What decides how the model at a place of the study answers, and where its answers are kept, for `params:`.
+    """The settings that decide the answers of the model at a place of the study, and their journal, for `params:`.
 
     Snakemake doesn't compare a function that takes ``threads`` with the last run's: faster limits, another address or
     another batch size are no reason to train all students anew. What is a reason stands in ``identity``.
@@ -91,12 +91,12 @@ def endpoint_of(entry):
 
 
 def key_export(entry):
-    """The beginning of a command that exports the key of an entry's endpoint; empty where there is none."""
+    """The beginning of a command that exports the key of an entry's endpoint; empty without one."""
     variable = STUDY.endpoints[endpoint_of(entry)].key_variable if endpoint_of(entry) else None
     return f"export {variable}; " if variable else ""
 
 
-# Which engine a job takes can depend on what is installed where it runs, which isn't known here: all candidates count.
+# The engine of a job can depend on the packages installed where it runs, unknown here, so all candidates count.
 ENGINE_FILES = [ENGINES.file(name) for name in STUDY.engine.candidates]
 
 
@@ -115,7 +115,7 @@ def code_to_ask(script, *place):
 
 
 def journal_of(entry, name):
-    """The journal of an entry's answers: its endpoint's, whose bills are added up, else one of its own."""
+    """The journal of an entry's answers: its endpoint's journal, whose bills are added up, else its own."""
     return f"{RESULTS}/journals/" + (f"endpoints/{endpoint_of(entry)}.jsonl" if endpoint_of(entry) else f"{name}.jsonl")
 
 
@@ -129,7 +129,7 @@ def serving_flags(entry):
 
 
 def identity_of(entry):
-    """The settings of an entry's serving that decide its answers: a change is a reason to ask again."""
+    """The settings of an entry's serving that decide its answers; if they change, the model is asked again."""
     identity = {"dtype": STUDY.engine.dtype}
     if endpoint_of(entry):
         endpoint = STUDY.endpoints[endpoint_of(entry)].dump()
@@ -138,7 +138,7 @@ def identity_of(entry):
 
 
 def missing_key(jobs):
-    """The error if one of these jobs asks an endpoint whose key is missing, found before hours of other work; else None."""
+    """The error if one of these jobs asks an endpoint whose key is missing, raised before hours of work; else None."""
     for endpoint in filter(None, (job.params.get("endpoint") for job in jobs)):
         variable = STUDY.endpoints[endpoint].key_variable
         if variable and not os.environ.get(variable):
@@ -152,7 +152,7 @@ def gpus_for(entry):
 
 
 def gres_for(entry):
-    """The GPUs of `gpus_for` as SLURM takes them."""
+    """The GPUs of `gpus_for` in SLURM's notation."""
     return f"gpu:{gpus_for(entry)}" if gpus_for(entry) else ""
 
 
@@ -162,7 +162,7 @@ def memory_for(entry):
 
 
 def minutes_for(entry, first, attempt):
-    """Minutes that a job needs to ask an entry's model; an hour where it only reads recordings or solves by the formulary.
+    """Minutes that a job needs to ask an entry's model; an hour if it only reads recordings or uses the formulary.
 
     Each attempt has ``first`` more, but not past a day, which most clusters allow: it goes on from the journal.
     """

@@ -1,15 +1,15 @@
 """One pool of questions, without duplicates and without copies of benchmark questions."""
 
-# Benchmarks whose questions leave the pool; in the order in which the study has them, so that another order changes nothing.
+# Benchmarks whose questions are removed from the pool, in the study's order, not that of `against`.
 AGAINST = [benchmark for benchmark in STUDY.benchmarks if benchmark in STUDY.pool.against]
-# The others: their questions may be in the pool, and are looked for there (leaks.smk).
+# All other benchmarks: their questions may be in the pool, and leaks.smk looks for them there.
 LEAKABLE = [benchmark for benchmark in STUDY.benchmarks if benchmark not in AGAINST and STUDY.sources]
 # Settings for finding copies. The benchmarks are among the inputs.
 POOL_SPEC = {key: value for key, value in STUDY.pool.dump().items() if key != "against"}
 
 
 rule build_pool:
-    """Takes all sources and the benchmarks in `pool.against`; gives questions kept, removed and why, counts, recall."""
+    """Takes all sources and the benchmarks in `pool.against`; gives questions kept and removed, counts, recall."""
     input:
         script=shipped("workflow/scripts/build_pool.py"),
         code=code("build_pool.py"),

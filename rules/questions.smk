@@ -2,7 +2,7 @@
 
 
 rule collect_source:
-    """Takes a source's rows; gives its normalised questions, and counts what was dropped and why."""
+    """Takes a source's rows; gives its normalised questions, and counts of dropped rows by reason."""
     input:
         script=shipped("workflow/scripts/collect_questions.py"),
         code=code_to_collect("sources", "{source}"),
@@ -40,7 +40,7 @@ rule collect_source:
 
 
 rule collect_benchmark:
-    """Takes a benchmark's rows; gives its normalised questions, and counts what was dropped and why."""
+    """Takes a benchmark's rows; gives its normalised questions, and counts of dropped rows by reason."""
     input:
         script=shipped("workflow/scripts/collect_questions.py"),
         code=code_to_collect("benchmarks", "{benchmark}"),

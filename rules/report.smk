@@ -11,7 +11,7 @@ SHIPPED = shipped_as(STUDY.name, [PROJECT / DEFAULT_STUDY, *sorted((PROJECT / "c
 
 
 rule write_paper_tables:
-    """Takes the study's tables; gives the main ones as papers have them, in CSV, Markdown and LaTeX."""
+    """Takes the study's tables; gives the main ones in the form of papers, as CSV, Markdown and LaTeX."""
     input:
         script=shipped("workflow/scripts/write_paper_tables.py"),
         code=code("write_paper_tables.py", *map(TABLES.file, PAPER_TABLES)),
@@ -40,7 +40,7 @@ rule write_paper_tables:
 
 
 rule render_report:
-    """Takes the tables, sweeps and loss curves; gives one page that opens offline, and its figures as files."""
+    """Takes the tables, sweeps and loss curves; gives one page that works offline, and its figures as files."""
     input:
         script=shipped("workflow/scripts/render_report.py"),
         code=code("render_report.py", *map(SECTIONS.file, SECTIONS.names()), *map(TABLES.file, TABLES.names())),

@@ -1,4 +1,4 @@
-"""What students' jobs ask for, and what decides what they learn. No rules."""
+"""Resources of students' jobs, and the inputs that decide their training. No rules."""
 
 ON_SEVERAL_NODES = [name for name, student in STUDY.students.items() if student.resources.nodes > 1]
 ON_ONE_NODE = [name for name in STUDY.students if name not in ON_SEVERAL_NODES]
@@ -17,12 +17,12 @@ def rows_learnt(name):
 
 
 def code_to_fine_tune(wildcards):
-    """The code that trains a student: with its method, and no other."""
+    """The code that trains a student, with only its own method."""
     return code("fine_tune.py", METHODS.file(STUDY.students[wildcards.student].method))
 
 
 def rows_of_student(wildcards):
-    """The fingerprint of the rows that a student learns."""
+    """The fingerprint of the rows that a student is trained on."""
     return rows_learnt(wildcards.student)
 
 
@@ -32,17 +32,17 @@ def rows_of_model(wildcards):
 
 
 def student_dataset(wildcards):
-    """The dataset that a student learns. Its rows count, by `rows_of_student`, and not its date."""
+    """The dataset that a student is trained on. Its rows count, by `rows_of_student`, not its date."""
     return ancient(f"<results>/datasets/{STUDY.students[wildcards.student].dataset}.parquet")
 
 
 def student_resource(key):
-    """A resource of a student's job, for `resources:`, which unlike `params:` make nothing run again; a flag as 0 or 1."""
+    """A resource of a student's job, for `resources:`, which unlike `params:` cause no rerun; a flag is 0 or 1."""
     return lambda wildcards: int(settings_at(wildcards, "students", "{student}", "resources", key))
 
 
 def student_memory(wildcards, attempt):
-    """The memory that a student's job asks for; on the CPU, where little was enough to try, more with each attempt.
+    """The memory that a student's job asks for; on the CPU it starts small and grows with each attempt.
 
     A job on GPUs that comes back has mostly met its time limit, and no node has twice as much.
     """
@@ -51,13 +51,13 @@ def student_memory(wildcards, attempt):
 
 
 def student_gres(wildcards):
-    """The GPUs that a student's job asks for, as SLURM takes them: none for a job on the CPU."""
+    """The GPUs that a student's job asks for, in SLURM's notation; none for a job on the CPU."""
     gpus = STUDY.students[wildcards.student].resources.gpus
     return f"gpu:{gpus}" if gpus else ""
 
 
 def student_base_name(wildcards):
-    """What a student's base is called: its name on the hub, else in the study."""
+    """The name of a student's base: on the hub, else in the study."""
     base = STUDY.students[wildcards.student].base
     return STUDY.bases[base].hub or base
 

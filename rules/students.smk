@@ -57,7 +57,7 @@ rule fine_tune:
         " > {log} 2>&1"
 
 
-# SLURM gives a job on several nodes no step of its own: fine_tune.py starts one on each node by srun.
+# SLURM starts no step for a job on several nodes: fine_tune.py starts one on each node by srun.
 use rule fine_tune as fine_tune_on_nodes with:
     wildcard_constraints:
         student=any_of(ON_SEVERAL_NODES),
@@ -69,7 +69,7 @@ use rule fine_tune as fine_tune_on_nodes with:
 
 
 rule push_student:
-    """Takes a student; publishes it on the hub, privately, and says which commit it became. Only for the target pushes."""
+    """Takes a student; publishes it privately on the hub, and records its commit. Only for the target pushes."""
     input:
         script=shipped("workflow/scripts/push_student.py"),
         code=code("push_student.py"),

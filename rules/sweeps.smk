@@ -48,7 +48,7 @@ rule generate:
 
 
 rule score:
-    """Takes all shards of a model's answers and the questions; gives what each answer says and whether it is right."""
+    """Takes all shards of a model's answers and the questions; gives each answer's option and whether it is right."""
     input:
         script=shipped("workflow/scripts/score.py"),
         code=code("score.py", SCORERS.file(STUDY.scorer)),

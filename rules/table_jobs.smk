@@ -1,4 +1,4 @@
-"""What jobs that make tables take, and which tables a study has. No rules."""
+"""Inputs of jobs that make tables, and the list of a study's tables. No rules."""
 
 SWEEPS = expand(
     "<results>/sweeps/{model}/{benchmark}.parquet",
@@ -13,9 +13,9 @@ BILLS = [
     *(["<results>/domains.report.json"] if STUDY.domains.by == "model" else []),
     *(["<results>/judged.report.json"] if JUDGED else []),
 ]
-# Models that the study sets beside published numbers.
+# Models that the study compares with published numbers.
 PUBLISHED_AS = {model: entry.published for model, entry in STUDY.models.items() if entry.published}
-# What the study lacks; it has none of the tables that are made from it.
+# Inputs that the study lacks; it has no tables that are made from them.
 LACKING = {
     *([] if JUDGED else ["judged"]),
     *([] if LEAKABLE else ["leaked_pairs", "leakable_benchmarks", "leakable_sweeps"]),
@@ -24,7 +24,7 @@ LACKING = {
 
 
 def has_table(name):
-    """Whether the study has all that a table is made from."""
+    """Whether the study has all inputs of a table."""
     return all(need not in LACKING and (need not in TABLES.names() or has_table(need)) for need in needs(name))
 
 
@@ -41,7 +41,7 @@ def tables_needed(wildcards):
 
 
 def code_of_table(wildcards):
-    """The code of a table, and of the tables that it is made from, and of no other."""
+    """The code of a table and of the tables that it is made from, without that of others."""
     return code("make_table.py", *map(TABLES.file, [wildcards.table, *tables_needed(wildcards)]))
 
 
@@ -51,5 +51,5 @@ def files_of_tables_needed(wildcards):
 
 
 def where_needed(need, given, otherwise=()):
-    """An input or parameter: ``given`` for a table that is made from ``need``, ``otherwise`` for the others."""
+    """An input or parameter: ``given`` for a table that is made from ``need``, else ``otherwise``."""
     return lambda wildcards: given if need in needs(wildcards.table) else otherwise

@@ -1,11 +1,11 @@
-"""The study's tables: each is made by a module of m1flow/analysis/tables, which says what it is made from."""
+"""The study's tables, each made by a module of m1flow/analysis/tables, which declares its inputs."""
 
 
 include: "table_jobs.smk"
 
 
 rule make_table:
-    """Takes what a table is made from, such as all scored sweeps; gives the table."""
+    """Takes a table's inputs, such as all scored sweeps; gives the table."""
     input:
         script=shipped("workflow/scripts/make_table.py"),
         code=code_of_table,

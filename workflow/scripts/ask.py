@@ -1,4 +1,4 @@
-"""Ask a model a question under a thinking budget, and watch it think; without a question, one on each line typed."""
+"""Ask a model a question under a thinking budget and watch it think; without a question, ask each line typed."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def main() -> None:
 
 
 def settings_from(flags: argparse.Namespace) -> QuestionSettings:
-    """How the model is asked, with what the flags change."""
+    """The settings for asking the model, with the flags applied."""
     study = None
     if flags.configfile:
         from m1flow.study.reading import read_study
@@ -63,7 +63,7 @@ def settings_from(flags: argparse.Namespace) -> QuestionSettings:
 
 
 def questions(given: str | None) -> Iterator[str]:
-    """The question given; all of standard input for "-"; without one, each of its lines until the end."""
+    """Yield the question given, all of standard input for "-", or each line of standard input if none is given."""
     if given is not None:
         yield sys.stdin.read() if given == "-" else given
         return
@@ -78,7 +78,7 @@ def questions(given: str | None) -> Iterator[str]:
 
 
 def printer() -> Callable[[str, bool], None]:
-    """Prints text as it comes; on a terminal, what the model didn't say itself is dim."""
+    """A function that prints text as it arrives; on a terminal, text that the model did not write itself is dim."""
     dims = sys.stdout.isatty()
 
     def show(text: str, placed: bool) -> None:
@@ -94,16 +94,20 @@ def parse_flags() -> argparse.Namespace:
     parser.add_argument("model", type=Path, help="model folder, such as results/demo/models/tiny_hard_1000")
     parser.add_argument("question", nargs="?", help="the question; - reads it from standard input")
     parser.add_argument("--budget", type=natural, required=True, help="cap on thinking tokens, cues included")
-    parser.add_argument("--extensions", type=natural, default=0, help="force the thinking on so many times")
-    parser.add_argument("--cue", default="Wait", help="by this text; none: nothing, its end is held back")
-    parser.add_argument("--option", action="append", default=[], help="an option to choose from; give each its own")
     parser.add_argument(
-        "--configfile", type=Path, action="append", help="the study that says how to ask; give each file its own"
+        "--extensions", type=natural, default=0, help="number of times to force the model to go on thinking"
     )
-    parser.add_argument("--name", help="the model's name in the study; the folder's by default")
-    parser.add_argument("--format", help="another of the study's reasoning formats")
-    parser.add_argument("--answer-tokens", type=positive, help="cap on the answer's tokens; the study's by default")
-    parser.add_argument("--engine", choices=["auto", *ENGINES.names()], help="the study's by default")
+    parser.add_argument("--cue", default="Wait", help="text that forces it on; none: only withhold the end of thinking")
+    parser.add_argument(
+        "--option", action="append", default=[], help="an option to choose from; repeat the flag for each"
+    )
+    parser.add_argument(
+        "--configfile", type=Path, action="append", help="config of the study to take settings from; repeatable"
+    )
+    parser.add_argument("--name", help="the model's name in the study; by default the folder's name")
+    parser.add_argument("--format", help="reasoning format of the study to use in place of the model's")
+    parser.add_argument("--answer-tokens", type=positive, help="cap on the answer's tokens; by default the study's")
+    parser.add_argument("--engine", choices=["auto", *ENGINES.names()], help="by default the study's")
     return parser.parse_intermixed_args()  # a question may follow the options
 
 
@@ -123,5 +127,5 @@ def positive(text: str) -> int:
 
 
 if __name__ == "__main__":
-    logging.disable(logging.INFO)  # a conversation, and no log
+    logging.disable(logging.INFO)  # show the conversation without log lines
     run(main)

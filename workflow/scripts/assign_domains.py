@@ -16,7 +16,7 @@ from m1flow.traces.domains import assign_domains, to_assign
 
 
 def main() -> None:
-    """Ask, parse, ask again, and write domains and counts."""
+    """Ask for domains, repeat unread questions, and write domains and counts."""
     flags = parse_flags()
     vocabulary = read_vocabulary(flags.vocabulary)
     traces = [read_table(path, "traces", ["question_id", "verified"]) for path in flags.traces]
@@ -34,10 +34,10 @@ def parse_flags() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--questions", required=True, help="table of the pool")
     parser.add_argument("--traces", nargs="+", required=True, help="every teacher's table of traces")
-    parser.add_argument("--vocabulary", required=True, help="the domains: tab-separated code, name and note")
+    parser.add_argument("--vocabulary", required=True, help="tab-separated file of domains: code, name and note")
     add_chat_flags(parser, "domains section", DomainSettings)
     parser.add_argument("--out", required=True, help="table of domains")
-    parser.add_argument("--counts", required=True, help="questions by domain, and what they cost, JSON")
+    parser.add_argument("--counts", required=True, help="number of questions by domain, and costs, JSON")
     return parser.parse_args()
 
 

@@ -41,7 +41,7 @@ def parse_flags() -> argparse.Namespace:
     parser.add_argument("--questions", required=True, help="table of the pool")
     add_chat_flags(parser, "solvers.<name>", SolverSettings)
     parser.add_argument("--out", required=True, help="table of attempts")
-    parser.add_argument("--counts", required=True, help="attempts by outcome, and what they cost, JSON")
+    parser.add_argument("--counts", required=True, help="number of attempts by outcome, and costs, JSON")
     return parser.parse_args()
 
 

@@ -1,4 +1,4 @@
-"""Pool all sources: deduplicate, and remove what a benchmark asks."""
+"""Pool all sources, deduplicate them, and remove questions that a benchmark asks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from m1flow.study.settings.pool import PoolSettings
 
 
 def main() -> None:
-    """Read questions tables; write the pool, what was removed and why, counts, and the recall of planted copies."""
+    """Read questions tables; write the pool, the removed questions with reasons, counts, and planted copies' recall."""
     flags = parse_flags()
     sources = [read_table(path, "questions") for path in flags.sources]
     benchmarks = [read_table(path, "questions") for path in flags.benchmarks]
@@ -21,7 +21,7 @@ def main() -> None:
         sources, benchmarks, flags.spec, origins=flags.origins, processes=flags.processes
     )
     made_from = provenance({"spec": flags.spec.dump(), "origins": flags.origins}, [*flags.sources, *flags.benchmarks])
-    # Benchmarks show in what they removed: while that is nothing more, the pool stays the same to the byte.
+    # Benchmarks are not listed among the inputs: one that removes nothing leaves the pool the same to the byte.
     origins = {"sources": flags.origins.get("sources", {})}
     of_sources = provenance({"spec": flags.spec.dump(), "origins": origins}, flags.sources)
     write_table(flags.out, pool, "questions", provenance=of_sources)
@@ -32,16 +32,16 @@ def main() -> None:
 def parse_flags() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--sources", nargs="+", required=True, help="questions tables; of duplicates the first stays")
+    parser.add_argument("--sources", nargs="+", required=True, help="questions tables; the first of duplicates is kept")
     parser.add_argument("--benchmarks", nargs="*", default=[], help="questions tables that must not leak into training")
     parser.add_argument("--spec", type=settings_argument(PoolSettings), required=True, help="the study's pool section")
     parser.add_argument(
         "--origins",
         type=json_argument,
         default={},
-        help='upstream data sets whose ids origin_id holds: {"sources": {name: data set}, "benchmarks": {...}}',
+        help='upstream data sets that origin_id refers to: {"sources": {name: data set}, "benchmarks": {...}}',
     )
-    parser.add_argument("--processes", type=int, default=1, help="how many to use at most")
+    parser.add_argument("--processes", type=int, default=1, help="maximum number of processes")
     parser.add_argument("--out", required=True, help="table of the questions kept")
     parser.add_argument("--removed", required=True, help="table of the questions removed, and why")
     parser.add_argument("--counts", required=True, help="counts per source and recall of planted copies, JSON")

@@ -1,4 +1,4 @@
-"""Look whether a study's config files can be read, since Snakemake doesn't say which line of one can't."""
+"""Check that a study's config files are valid YAML, since Snakemake doesn't name the line that isn't."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from m1flow.study.config_files import read_mapping
 
 
 def main() -> None:
-    """End with one line where a file is no YAML: the file, its line and the cure."""
+    """If a file is not valid YAML, exit with one line: the file, its line and the cure."""
     for file in parse_flags().configfile:
         read_mapping(file)
 

@@ -1,4 +1,4 @@
-"""Look whether the SLURM cluster will run a study, before any job is submitted. Takes a minute at most."""
+"""Check whether the SLURM cluster can run a study, before any job is submitted. Takes a minute at most."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from m1flow.study.slurm import Profile, findings, needs_of
 
 
 def main() -> None:
-    """Print a line for each finding; exit status 1 where there is a problem."""
+    """Print a line for each finding; exit with status 1 if there is a problem."""
     flags = parse_flags()
     profile = Profile.read(flags.profile)
     needs = needs_of(read_study(flags.configfile))
@@ -22,7 +22,7 @@ def main() -> None:
         print(f"{finding.kind:<8}{finding.text}", flush=True)
         problems += finding.kind == "problem"
     if problems:
-        sys.exit(f"error: problems to mend before this cluster can run the study: {problems}")
+        sys.exit(f"error: problems to solve before this cluster can run the study: {problems}")
 
 
 def parse_flags() -> argparse.Namespace:

@@ -40,9 +40,7 @@ def parse_flags() -> argparse.Namespace:
     parser.add_argument(
         "--formulary", type=formulary, default=FormularySettings(), help="the study's formulary section"
     )
-    parser.add_argument(
-        "--recordings", nargs="*", default=[], help="recorded traces that speak of its options by letter"
-    )
+    parser.add_argument("--recordings", nargs="*", default=[], help="recorded traces that name the options by letter")
     parser.add_argument("--seed", type=int, required=True, help="the study's seed; shuffles options")
     parser.add_argument("--out", required=True, help="table of questions")
     parser.add_argument("--counts", required=True, help="rows read, kept and dropped, JSON")

@@ -1,4 +1,4 @@
-"""Fetch from the hub what an entry of the study names: at the locked commit, verified, into a folder of its own."""
+"""Download the data set or model that an entry of the study names, at the locked commit, and verify it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def parse_flags() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--key", required=True, help="the entry's place in the study, such as sources.medqa")
-    parser.add_argument("--kind", choices=["dataset", "model"], required=True, help="what it is on the hub")
+    parser.add_argument("--kind", choices=["dataset", "model"], required=True, help="its kind on the hub")
     parser.add_argument(
         "--spec",
         type=settings_argument(DownloadSettings),

@@ -1,4 +1,4 @@
-"""Find questions of benchmarks that the pool isn't decontaminated against among the training questions."""
+"""Find benchmark questions in the training data, for benchmarks that the pool isn't decontaminated against."""
 
 from __future__ import annotations
 
@@ -41,10 +41,12 @@ def parse_flags() -> argparse.Namespace:
     parser.add_argument("--pool-removed", type=Path, required=True, help="pool_removed.parquet")
     parser.add_argument("--benchmarks", type=Path, nargs="+", required=True, help="benchmarks/{benchmark}.parquet")
     parser.add_argument("--datasets", type=Path, nargs="*", default=[], help="datasets that students are trained on")
-    parser.add_argument("--corpora", type=json_argument, default={}, help="bases to the sources they are trained on")
+    parser.add_argument(
+        "--corpora", type=json_argument, default={}, help="names of bases, each with the sources it is trained on"
+    )
     parser.add_argument("--spec", type=settings_argument(PoolSettings), required=True, help="the study's pool section")
-    parser.add_argument("--origins", type=json_argument, default={}, help="as build_pool.py takes them")
-    parser.add_argument("--processes", type=int, default=1, help="how many to use at most")
+    parser.add_argument("--origins", type=json_argument, default={}, help="as for build_pool.py")
+    parser.add_argument("--processes", type=int, default=1, help="maximum number of processes")
     parser.add_argument("--out", type=Path, required=True, help="table of the pairs found")
     return parser.parse_args()
 

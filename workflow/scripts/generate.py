@@ -1,4 +1,4 @@
-"""Sweep one model, or its part of the questions, over budgets and extensions; resumable, not yet scored."""
+"""Sweep one model over budgets and extensions, on all questions or a shard of them; resumable, not yet scored."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ log = logging.getLogger("generate")
 
 
 def main() -> None:
-    """Open the journal, sweep, say what it cost."""
+    """Open the journal, run the sweep, and log its cost."""
     flags = parse_flags()
     name = flags.spec.format
     formatter = Formatter(load_tokenizer(flags.model), name, flags.formats[name])
@@ -66,14 +66,14 @@ def main() -> None:
     counts = write_benchmarks(flags, rows, benchmarks, plan, formatter)
     tokens = engine.generated.decoded_tokens, counts["decoded"], counts["separate"]
     log.info("%d tokens decoded now; %d in all, against %d in separate runs", *tokens)
-    # What came from the journal took no time now, so seconds go with the tokens that were generated in them.
+    # Answers from the journal took no time in this run, so seconds are kept beside the tokens generated in them.
     devices = max(1, flags.engine.gpus)
     timed = {"generated": engine.generated.decoded_tokens, "seconds": round(devices * engine.seconds, 3)}
     write_json(flags.counts, dict(counts) | timed)
 
 
 def sweep_items(benchmarks: dict[str, pd.DataFrame], prompts: dict[str, str], plan: SweepPlan) -> list[Item]:
-    """Every question in every order of its options, as it is asked."""
+    """The items to ask: every question in every order of its options."""
     items = []
     for benchmark, questions in benchmarks.items():
         for question in questions.to_dict("records"):
@@ -92,7 +92,7 @@ def write_benchmarks(
     plan: SweepPlan,
     formatter: Formatter,
 ) -> Counter[str]:
-    """Write a table of generations for each benchmark; returns the tokens decoded, and those of separate runs."""
+    """Write a table of generations per benchmark; return the tokens decoded here, and those of separate runs."""
     keys = ("name", "spec", "formats", "sweep", "prompts", "engine", "seed")
     parameters = {key: plain(getattr(flags, key)) for key in keys}
     cues = {cue: len(cue_ids(formatter, cue)) for cue in plan.cues}
@@ -112,7 +112,7 @@ def parse_flags() -> argparse.Namespace:
     parser.add_argument("--name", required=True, help="the model's name in the study")
     spec, sweep = settings_argument(ModelSettings), settings_argument(SweepSettings)
     formats, engine = named_settings_argument(FormatSettings), settings_argument(EngineSettings)
-    parser.add_argument("--spec", type=spec, required=True, help="the study's models.<name> but its sweep")
+    parser.add_argument("--spec", type=spec, required=True, help="the study's models.<name> without its sweep")
     parser.add_argument("--model", required=True, help="model folder")
     parser.add_argument("--questions", nargs="+", required=True, help="benchmark tables")
     parser.add_argument("--sweep", type=sweep, required=True, help="how the model is swept")
@@ -121,7 +121,7 @@ def parse_flags() -> argparse.Namespace:
     parser.add_argument("--engine", type=engine, required=True, help="the study's engine section")
     parser.add_argument("--seed", type=int, required=True, help="the study's seed")
     parser.add_argument("--shard", default="1-of-1", help="which part of the questions: 2-of-4 is the second of four")
-    parser.add_argument("--journal", required=True, help="where generations are kept; all shards share it")
+    parser.add_argument("--journal", required=True, help="file that keeps generations; all shards share it")
     parser.add_argument("--out", nargs="+", required=True, help="a table of generations for each benchmark")
     parser.add_argument("--counts", required=True, help="token counts, JSON")
     return parser.parse_args()

@@ -1,4 +1,4 @@
-"""Take a local model folder, checked, as one of the study's models: links to its files, nothing copied."""
+"""Check a local model folder and import it as one of the study's models: its files are linked, not copied."""
 
 from __future__ import annotations
 

@@ -36,10 +36,10 @@ def parse_flags() -> argparse.Namespace:
     files: dict[str, Any] = {"type": Path, "nargs": "+", "required": True, "metavar": "FILE"}
     parser.add_argument("--sweeps", **files, help="sweeps/{model}/{benchmark}.parquet")
     parser.add_argument("--benchmarks", **files, help="benchmarks/{benchmark}.parquet")
-    parser.add_argument("--hand-labels", type=Path, nargs="?", help="labels that people gave")
+    parser.add_argument("--hand-labels", type=Path, nargs="?", help="table of labels given by people")
     add_chat_flags(parser, "judge section", JudgeSettings)
     parser.add_argument("--out", required=True, help="table of judged answers")
-    parser.add_argument("--counts", required=True, help="answers by label and outcome, and what they cost, JSON")
+    parser.add_argument("--counts", required=True, help="number of answers by label and outcome, and costs, JSON")
     return parser.parse_args()
 
 

@@ -1,4 +1,4 @@
-"""Make one of the study's tables; m1flow/analysis/tables says which there are, and what each is made from."""
+"""Make one of the study's tables; each file of m1flow/analysis/tables defines one, with its inputs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 
 def main() -> None:
-    """Read what the table is made from; write it as CSV."""
+    """Read the table's inputs; write the table as CSV."""
     flags = vars(parse_flags())
     name, out, tables = flags.pop("name"), flags.pop("out"), flags.pop("tables")
     given = {need: value for need, value in flags.items() if value is not None}
@@ -27,16 +27,18 @@ def main() -> None:
 
 
 def parse_flags() -> argparse.Namespace:
-    """The command line: one flag for each thing that a table may be made from."""
+    """The command line: one flag for each kind of input that a table may have."""
     parser = argparse.ArgumentParser(description=__doc__)
     files: dict[str, Any] = {"type": Path, "nargs": "*", "metavar": "FILE"}
     one: dict[str, Any] = {"type": Path, "nargs": "?", "metavar": "FILE"}
     fact: dict[str, Any] = {"type": json_argument, "metavar": "JSON"}
     parser.add_argument("name", choices=TABLES.names(), metavar="NAME", help="accuracy, comparisons, ...")
     parser.add_argument("--sweeps", **files, help="sweeps/{model}/{benchmark}.parquet")
-    parser.add_argument("--cue", help="whose extensions count; the first in each sweep by default")
+    parser.add_argument("--cue", help="the cue whose extensions count; by default the first of each sweep")
     parser.add_argument("--benchmarks", **files, help="benchmarks/{benchmark}.parquet")
-    parser.add_argument("--token-counts", **files, help="generations/{model}.report.json: what generating took")
+    parser.add_argument(
+        "--token-counts", **files, help="generations/{model}.report.json: tokens and time of generating"
+    )
     parser.add_argument("--tables", **files | {"default": []}, help="other tables of the study")
     parser.add_argument("--questions", **files, help="questions/{source}.parquet, with *.report.json beside them")
     parser.add_argument("--pool", **one, help="pool.parquet")
@@ -47,14 +49,14 @@ def parse_flags() -> argparse.Namespace:
     parser.add_argument("--datasets", **files, help="datasets/{dataset}.parquet")
     parser.add_argument("--bills", **files, help="{attempts,traces}/{name}.report.json, {domains,judged}.report.json")
     parser.add_argument("--judged", **one, help="judged.parquet")
-    parser.add_argument("--hand-labels", **one, help="labels that people gave")
+    parser.add_argument("--hand-labels", **one, help="table of labels given by people")
     parser.add_argument("--leaked-pairs", **one, help="leaked.parquet")
-    parser.add_argument("--leakable-benchmarks", **files, help="benchmarks that the pool doesn't know")
+    parser.add_argument("--leakable-benchmarks", **files, help="benchmarks that the pool is not decontaminated against")
     parser.add_argument("--leakable-sweeps", **files, help="scored sweeps on these benchmarks")
     parser.add_argument("--published-numbers", **one, help="CSV: see m1flow/analysis/tables/published.py")
-    parser.add_argument("--published-as", **fact, help="models to the names they are published as")
+    parser.add_argument("--published-as", **fact, help="names of models, each with its published name")
     parser.add_argument("--made-how", **fact, help="models, students and datasets of the resolved config")
-    parser.add_argument("--seed-groups", **fact, help="models that differ in their seed only, by a name for them")
+    parser.add_argument("--seed-groups", **fact, help="groups of models that differ in their seed only, by name")
     parser.add_argument(
         "--trained-on", **fact, help="names of the datasets and corpora that the study's models were trained on"
     )

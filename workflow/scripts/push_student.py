@@ -1,4 +1,4 @@
-"""Publish a student on the Hugging Face hub: its folder, to a private repository. Only ever done when asked for."""
+"""Upload a student's folder to a private repository on the Hugging Face hub. Done only on request."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path, required=True, help="the student's model folder")
     parser.add_argument("--to", required=True, help="owner/name on the hub")
-    parser.add_argument("--out", type=Path, required=True, help="JSON that says what was pushed where")
+    parser.add_argument("--out", type=Path, required=True, help="JSON file to write: what was pushed, and where")
     flags = parser.parse_args()
     write_json(flags.out, {"repository": flags.to, "commit": push(check_model_folder(flags.model), flags.to)})
 

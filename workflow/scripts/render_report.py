@@ -1,4 +1,4 @@
-"""Make the report: one HTML page that opens offline, and its figures as SVG and PDF."""
+"""Make the report: one HTML page that works offline, and its figures as SVG and PDF."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from m1flow.script import json_argument, run
 
 
 def main() -> None:
-    """Parse flags, write the page."""
+    """Parse the flags and write the page."""
     flags = parse_flags()
     tables = {table.stem: table for entry in flags.tables for table in (sorted(entry.glob("*.csv")) or [entry])}
     if "accuracy" not in tables:
@@ -54,7 +54,7 @@ def parse_flags() -> argparse.Namespace:
     parser.add_argument("--study-config", type=json_argument, required=True, metavar="JSON", help="resolved config")
     parser.add_argument("--tables", type=Path, nargs="+", required=True, help="CSV files, or the folder of them")
     parser.add_argument("--sweeps", **files | {"nargs": "+"}, required=True, help="sweeps/{model}/{benchmark}.parquet")
-    parser.add_argument("--cue", help="whose extensions to show; the first in each sweep by default")
+    parser.add_argument("--cue", help="the cue whose extensions to show; by default the first of each sweep")
     parser.add_argument("--benchmarks", **files, help="benchmarks/{benchmark}.parquet: for examples and guessing")
     parser.add_argument("--loss-curves", type=named_file, nargs="*", default=[], metavar="NAME=FILE")
     parser.add_argument("--traces", **files, help="traces/{teacher}.parquet")
@@ -64,12 +64,12 @@ def parse_flags() -> argparse.Namespace:
     parser.add_argument("--pool-report", **one, help="pool.report.json: recall of planted copies")
     parser.add_argument("--pool-removed", **one, help="pool_removed.parquet: removed pairs")
     parser.add_argument("--set-reports", **files, help="{questions,benchmarks}/{name}.report.json: rows read and kept")
-    parser.add_argument("--downloads", type=Path, metavar="DIR", help="what came from the hub: its revisions")
-    parser.add_argument("--preset", **one, help="the config file that ships under the study's name: what was changed")
-    made_of = "the study's, in the order in which they count; the page's commands name them"
+    parser.add_argument("--downloads", type=Path, metavar="DIR", help="folder of downloads, for their revisions")
+    parser.add_argument("--preset", **one, help="the shipped config file of the study's name, to show changes from it")
+    made_of = "the study's config files in order; the page's commands name them"
     parser.add_argument("--config-files", nargs="*", default=[], metavar="FILE", help=made_of)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--figures", type=Path, metavar="DIR", help="write every figure as SVG and PDF, too")
+    parser.add_argument("--figures", type=Path, metavar="DIR", help="folder for every figure as SVG and PDF")
     return parser.parse_args()
 
 

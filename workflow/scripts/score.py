@@ -1,4 +1,4 @@
-"""Score sweeps: put a model's shards together; what each answer says, and whether it is right."""
+"""Score sweeps: merge a model's shards, read the option each answer states, and compare it with the right one."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ log = logging.getLogger("score")
 
 
 def main() -> None:
-    """Read all shards' generations and the benchmarks they answer; write scored sweeps and the tokens they took."""
+    """Read all shards' generations and their benchmarks; write scored sweeps and token counts."""
     flags = parse_flags()
     shards, left_over = divmod(len(flags.generations), len(flags.questions))
     if left_over or not shards or len(flags.questions) != len(flags.out):

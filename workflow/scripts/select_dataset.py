@@ -1,4 +1,4 @@
-"""Select verified traces to train on, by recipe; write them, the fingerprint of their rows and their card."""
+"""Select verified traces to train on by a recipe; write them with a fingerprint of their rows and a card."""
 
 from __future__ import annotations
 
@@ -41,10 +41,12 @@ def parse_flags() -> argparse.Namespace:
     parser.add_argument("--spec", type=spec, required=True, help="the study's datasets.<name>")
     parser.add_argument("--examples", required=True, help="table of the teacher's verified traces as examples")
     parser.add_argument(
-        "--domains", nargs="?", help="table of domains that a model assigned; the sources' own by default"
+        "--domains", nargs="?", help="table of domains assigned by a model; by default the sources' own domains count"
     )
     parser.add_argument("--out", required=True, help="the dataset")
-    parser.add_argument("--rows", required=True, help="number and fingerprint of its rows, JSON: when to train again")
+    parser.add_argument(
+        "--rows", required=True, help="number and fingerprint of its rows, JSON; a change means training again"
+    )
     parser.add_argument("--card", required=True, help="its card, Markdown")
     return parser.parse_args()
 

@@ -46,7 +46,7 @@ def parse_flags() -> argparse.Namespace:
     parser.add_argument("--formulary", type=settings_argument(FormularySettings), help="the study's formulary section")
     add_chat_flags(parser, "teachers.<name>", TeacherSettings)
     parser.add_argument("--out", required=True, help="table of traces")
-    parser.add_argument("--counts", required=True, help="traces by outcome, and what they cost, JSON")
+    parser.add_argument("--counts", required=True, help="number of traces by outcome, and costs, JSON")
     return parser.parse_args()
 
 

@@ -1,4 +1,4 @@
-"""Write what a base model is trained on: facts of the formulary, and questions answered without thinking."""
+"""Write the corpus of a base model: facts of the formulary, and questions answered without thinking."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def main() -> None:
     parser.add_argument(
         "--formulary",
         type=settings_argument(FormularySettings),
-        help="the study's formulary: JSON; for facts and practice",
+        help="the study's formulary, JSON; used for facts and practice",
     )
-    parser.add_argument("--pool", nargs="?", help="table of the pool; for sources")
+    parser.add_argument("--pool", nargs="?", help="table of the pool; used for sources")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", required=True, help="Parquet to write: prompt, completion, kind")
     flags = parser.parse_args()

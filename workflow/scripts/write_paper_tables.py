@@ -11,7 +11,7 @@ from m1flow.script import run
 
 
 def main() -> None:
-    """Read the study's tables; write those of a paper."""
+    """Read the study's tables; write the tables for a paper."""
     flags = parse_flags()
     order = {name: number for number, name in enumerate(flags.benchmarks)}
     write_paper_tables(StudyTables({path.stem: path for path in flags.tables}, order), flags.out)
@@ -21,7 +21,9 @@ def parse_flags() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tables", type=Path, nargs="+", required=True, metavar="FILE", help="accuracy.csv, ...")
-    parser.add_argument("--benchmarks", nargs="+", required=True, metavar="NAME", help="in the order of columns")
+    parser.add_argument(
+        "--benchmarks", nargs="+", required=True, metavar="NAME", help="benchmarks in the order of the columns"
+    )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR")
     return parser.parse_args()
 

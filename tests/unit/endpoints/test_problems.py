@@ -19,7 +19,7 @@ def problems(**settings) -> Problems:
 @pytest.mark.parametrize(
     ("problem", "key", "words"),
     [
-        (lambda p: p.nothing_taken("status 400"), "model", "no request is taken (status 400)"),
+        (lambda p: p.nothing_taken("status 400"), "model", "the endpoint takes no request (status 400)"),
         (lambda p: p.other_model("answers as n"), "answers_as", "answers as n; set answers_as"),
         (lambda p: p.dead(1800, "no\nconnection", 7), "url", "for 1,800 s (no⟨U+000A⟩connection); 7 questions are"),
         (lambda p: p.unanswered(1234, "cut", 0), "question_seconds", "1,234 questions have no answer"),

@@ -105,14 +105,14 @@ def test_what_the_adapter_has_no_use_for_is_refused(page, tmp_path, monkeypatch)
     (tmp_path / "quiz.txt").write_text("one line\n", encoding="utf-8")
     (tmp_path / "quiz.csv").write_text("q,a\n", encoding="utf-8")
     for more, message in (
-        ({"subjects": ["law"]}, f"benchmarks.quiz.subjects: the adapter {example.name} has no use for it"),
+        ({"subjects": ["law"]}, f"benchmarks.quiz.subjects: the adapter {example.name} doesn't use it"),
         ({"path": ()}, f"benchmarks.quiz.path: missing; the adapter {example.name} needs this key, or hub"),
     ):
         entry = {"adapter": example.name, "path": str(tmp_path / "quiz.txt")} | more
         with pytest.raises(M1FlowError, match=re.escape(message)):
             laid_over_a_study(tmp_path, {"benchmarks": {"quiz": entry}})
     for path, message in (
-        ("quiz.txt", "row 1 isn't shaped as the adapter aiken reads them"),
+        ("quiz.txt", "row 1 isn't in the form that the adapter aiken reads"),
         ("quiz.csv", "the adapter aiken can't read .csv; give a file ending in .txt"),
     ):
         with pytest.raises(M1FlowError, match=message):

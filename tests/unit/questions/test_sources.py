@@ -142,5 +142,5 @@ def test_real_data(shared_data, name):
 )
 def test_a_row_of_another_shape_is_named(tmp_path, adapter, content, number):
     path = write(tmp_path / "d.json", content)
-    with pytest.raises(M1FlowError, match=rf"d\.json.* row {number} isn't shaped as|d\.json: s: field"):
+    with pytest.raises(M1FlowError, match=rf"d\.json.* row {number} isn't in the form|d\.json: s: field"):
         load("s", read(QuestionSetSettings, {"adapter": adapter, "path": str(path)}), 0)

@@ -21,7 +21,7 @@ def test_the_error_names_the_overlay_that_is_at_fault(config, tmp_path):
 def test_a_key_that_stands_twice_is_refused(config, tmp_path):
     overlay = tmp_path / "twice.yaml"
     overlay.write_text("sweep: {budgets: [8]}\nseed: 1\nsweep: {samples: 1}\n")
-    with pytest.raises(M1FlowError, match=r"twice.yaml: line 3: sweep: stands twice"):
+    with pytest.raises(M1FlowError, match=r"twice.yaml: line 3: sweep: occurs twice"):
         Study.from_config(config, [DEMO, overlay])
 
 
@@ -60,7 +60,7 @@ def test_the_line_of_a_fault_is_named(tmp_path):
         (b"a\nb: 1\n", 2),
     ):
         (tmp_path / "x.yaml").write_bytes(content)
-        with pytest.raises(M1FlowError, match=rf"x\.yaml: line {line}: not valid YAML \(.*\); mend the file"):
+        with pytest.raises(M1FlowError, match=rf"x\.yaml: line {line}: not valid YAML \(.*\); correct the file"):
             read_mapping(tmp_path / "x.yaml")
 
 

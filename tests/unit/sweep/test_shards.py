@@ -98,6 +98,6 @@ def test_a_question_without_answers_is_named(tmp_path, formatter):
 
 @pytest.mark.parametrize("text", ["", "0-of-2", "3-of-2", "1of2", "1-of-0", "a-of-b"])
 def test_a_wrong_shard_is_refused(text):
-    with pytest.raises(M1FlowError, match="--shard: .* is no shard; write 2-of-4"):
+    with pytest.raises(M1FlowError, match="--shard: .* is not a shard; write 2-of-4"):
         parse_shard(text)
     assert parse_shard("2-of-4") == (2, 4)

@@ -22,13 +22,13 @@ S = TypeVar("S", bound=Section)
 
 def run(main: Callable[[], None]) -> None:
     """Run a script's ``main``: log to standard error, and end a curable problem with one line and exit status 1."""
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # else every fork after the first use warns
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # without it, every fork after the first use warns
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Visible("%(asctime)s %(message)s", datefmt="%H:%M:%S"))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
     for noisy in ("httpx", "httpcore", "filelock", "urllib3"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
-    # The log's first block: if the disk fills up later, it still has room for the last line.
+    # This line allocates the log's first block, so that the last line still fits if the disk fills up later.
     logging.getLogger(__name__).info("started by Python %s in %s", platform.python_version(), sys.prefix)
     try:
         main()
@@ -37,19 +37,19 @@ def run(main: Callable[[], None]) -> None:
     except OSError as error:
         if error.errno is None or error.filename is None:
             raise
-        _end(f"error: {error.filename}: {os.strerror(error.errno)}; free the disk or mend the path, then rerun")
+        _end(f"error: {error.filename}: {os.strerror(error.errno)}; free the disk or correct the path, then rerun")
     except KeyboardInterrupt:
         _end("interrupted")
 
 
 def _end(message: str) -> NoReturn:
-    """Exit with the message as the log's last line, whatever libraries have to say while they end."""
+    """Exit with the message as the log's last line, and silence the libraries' output on exit."""
     atexit.register(os.dup2, os.open(os.devnull, os.O_WRONLY), 2)
     sys.exit(in_line(message))
 
 
 class _Visible(logging.Formatter):
-    """Data in a message can't steer the terminal that shows the log."""
+    """A log formatter that escapes control characters, so that data in a message can't steer the terminal."""
 
     def format(self, record: logging.LogRecord) -> str:
         return visible(super().format(record))
@@ -67,7 +67,7 @@ def settings_argument(section: type[S]) -> Callable[[str], S]:
     """An argparse type: a flag whose value is a section of the study, or an entry of one, as JSON.
 
     Args:
-        section: the model of the settings, by which they are read and checked.
+        section: the settings model that reads and checks them.
     """
 
     def parse(text: str) -> S:
@@ -80,7 +80,7 @@ def settings_argument(section: type[S]) -> Callable[[str], S]:
 
 
 def named_settings_argument(section: type[S]) -> Callable[[str], dict[str, S]]:
-    """An argparse type: a flag whose value is a mapping of names to such settings, as JSON."""
+    """An argparse type: a flag whose value is JSON, a mapping of names to entries of a section."""
     parse = settings_argument(section)
 
     def parse_all(text: str) -> dict[str, S]:
@@ -92,9 +92,9 @@ def named_settings_argument(section: type[S]) -> Callable[[str], dict[str, S]]:
 def prefer_this_python() -> None:
     """Put the folder of the running Python first on PATH, and let conda put a rule's environment before it.
 
-    Rules call ``python``. Without conda, that has to be the one that runs Snakemake, activated or not; with conda, the
-    environment's. Where an environment is active, conda puts the next one in its place on PATH, behind the first
-    entry. So this process and its children forget that any is active.
+    Rules call ``python``. Without conda, it has to be the Python that runs Snakemake, activated or not; with conda, it
+    has to be the environment's. If an environment is active, conda replaces it on PATH, behind the first entry.
+    Therefore the variables that mark an environment as active are removed for this process and its children.
     """
     os.environ["PATH"] = os.pathsep.join([os.path.dirname(sys.executable), os.environ.get("PATH", "")])
     for name in ("CONDA_SHLVL", "CONDA_PREFIX"):

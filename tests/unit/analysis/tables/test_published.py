@@ -102,8 +102,8 @@ def test_a_study_with_nothing_alike_gives_an_empty_table():
         (HEADER + "A,medqa,128,fixed budget,0,0.6,x\n", "line 2: .*n a number from 1 or empty"),
         (HEADER + "A,medqa,128,fixed budget,inf,0.6,x\n", "line 2: .*n a number from 1 or empty"),
         (HEADER + 'A,medqa,"2,048",best of seven budgets,9,0.6,x\n', "line 2: .*no number has commas"),
-        (HEADER + "A,medqa,,no budget,10,0.6,x\nA,medqa,2,048,fixed budget,9,0.6,x\n", "line 3 hasn't 7 cells"),
-        (HEADER + "A,medqa,,no budget,10,0.6\n", "line 2 hasn't 7 cells"),
+        (HEADER + "A,medqa,,no budget,10,0.6,x\nA,medqa,2,048,fixed budget,9,0.6,x\n", "line 3 doesn't have 7 cells"),
+        (HEADER + "A,medqa,,no budget,10,0.6\n", "line 2 doesn't have 7 cells"),
         (None, "no such file"),
     ],
 )

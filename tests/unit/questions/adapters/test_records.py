@@ -69,7 +69,10 @@ def test_too_many_options_drop_the_row_alone(tmp_path, shape):
 
 def test_rows_without_names_for_their_fields_are_refused(tmp_path):
     path = str(write(tmp_path / "d.json", [ROW]))
-    with pytest.raises(M1FlowError, match=r"config: src: fields: missing; say which fields of .*d\.json hold what"):
+    with pytest.raises(
+        M1FlowError,
+        match=r"config: src: fields: missing; name the fields of .*d\.json with question, options and answer",
+    ):
         load("src", read(QuestionSetSettings, {"adapter": "records", "path": path}), 0)
 
 
@@ -95,8 +98,8 @@ CSV_FIELDS = {"question": "q", "options": ["o1", "o2", "o3"], "answer": "a"}
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("q,o1,o2,o3,a\nDose, in mg?,1,2,3,B\n", "line 2 hasn't 5 cells; quote texts that hold commas"),
-        ("q,o1,o2,o3,a\nDose?,1,2\n", "line 2 hasn't 5 cells"),
+        ("q,o1,o2,o3,a\nDose, in mg?,1,2,3,B\n", "line 2 doesn't have 5 cells; quote texts that hold commas"),
+        ("q,o1,o2,o3,a\nDose?,1,2\n", "line 2 doesn't have 5 cells"),
         ("q,o1,o1,o3,a\nDose?,1,2,3,B\n", "two columns are called 'o1'"),
         ("q,o1,o2,o3,a\nDose?,x,y,z,1\nWhen?,u,v,w,3\n", "fields.answer: 'a' counts options from 1"),
     ],

@@ -46,12 +46,12 @@ class ConfidentAnswers:
 
     @property
     def read(self) -> np.ndarray:
-        """Which answers were read."""
+        """Whether each answer was read."""
         return ~np.isnan(self.sure)
 
     @property
     def residuals(self) -> np.ndarray:
-        """Confidence minus whether the answer is right."""
+        """Confidence minus correctness (1 or 0) of each answer."""
         return self.sure - self.correct
 
 
@@ -80,7 +80,7 @@ def cells_with_confidence(path: Path) -> Iterator[tuple[int, bool, str, Confiden
 
 
 def option_confidence(option_logprobs: pd.Series, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """How probable the chosen option is among the question's options, and all of them together.
+    """The probability of the chosen option among the question's options, and of all options together.
 
     Args:
         option_logprobs: lists of log-probabilities in the benchmark's order of options, or null.

@@ -33,14 +33,14 @@ RESAMPLES = 2000
 _STEP = 250  # resamples handled at a time, for memory
 SEED = 20250400869  # any fixed number: the same rows always give the same interval
 MACRO = "macro average"
-"""Stands for a benchmark where a number is the mean over all; no benchmark can have this name."""
+"""Stands for a benchmark in rows of means over all benchmarks; no benchmark can have this name."""
 ALL = "all benchmarks"
-"""Stands for a benchmark where counts are summed over all."""
+"""Stands for a benchmark in rows of sums over all benchmarks."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A value with its 95 % interval, and how many questions it rests on."""
+    """A value with its 95 % interval, and its number of questions."""
 
     value: float
     low: float
@@ -49,7 +49,7 @@ class Estimate:
 
 
 def wilson(correct: float, n: float) -> tuple[float, float]:
-    """The Wilson score interval of a proportion; (0, 1) where nothing was observed."""
+    """The Wilson score interval of a proportion; (0, 1) without observations."""
     if n == 0:
         return 0.0, 1.0
     share = correct / n
@@ -188,7 +188,7 @@ def mean_draws(values: np.ndarray, salt: str) -> np.ndarray:
 
 @functools.lru_cache(maxsize=32)
 def _times_drawn(n: int, salt: str) -> np.ndarray:
-    """How often each of n questions is in each resample: (RESAMPLES, n), a byte each."""
+    """The number of times each of n questions is in each resample: (RESAMPLES, n), a byte each."""
     generator = np.random.default_rng([SEED, *salt.encode()])
     parts = []
     for _ in range(0, RESAMPLES, _STEP):

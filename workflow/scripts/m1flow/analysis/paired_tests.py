@@ -75,7 +75,7 @@ def holm(p: np.ndarray) -> np.ndarray:
 
 
 def cohens_h(share: np.ndarray | float, other: np.ndarray | float) -> np.ndarray | float:
-    """The difference of two shares on the arcsine scale, where it is as easily seen near 0 and 1 as at 0.5."""
+    """The difference of two shares on the arcsine scale, on which it is as detectable near 0 and 1 as at 0.5."""
     return 2 * (np.arcsin(np.sqrt(share)) - np.arcsin(np.sqrt(other)))
 
 

@@ -1,4 +1,4 @@
-"""The study's tables by name: what each is made from, how it is declared, and its rows.
+"""The study's tables by name: their inputs, declarations and rows.
 
 The parameters of a table's function `make` name what it is made from: files, facts of the study, or other tables. They
 are read from the module's text, so that the rules know them without importing what computes tables.
@@ -48,7 +48,7 @@ def declared(name: str) -> Table:
 
 @cache
 def all_columns() -> Mapping[str, Kind]:
-    """Every column of any table, with what it holds."""
+    """Every column of any table, with its kind."""
     return {column: kind for name in TABLES.names() for column, kind in declared(name).columns.items()}
 
 

@@ -1,4 +1,4 @@
-"""The declaration of a table: what a module of `analysis.tables` says of the table that it makes."""
+"""The declaration of a table by its module of `analysis.tables`."""
 
 from __future__ import annotations
 

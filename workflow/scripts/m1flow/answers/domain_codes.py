@@ -1,13 +1,13 @@
 r"""The domain that an answer names, by a code of a vocabulary.
 
-What counts as naming a code:
+Rules for naming a code:
 
 1. ``\boxed{...}``, and lines that begin "Code:" or "Answer:". Each of them must read as one term of the vocabulary:
    its code, its name, or both where they agree. Case doesn't count here.
-2. Without either: the last line, if all of it is a term, and no other line is another; a code in the vocabulary's own
-   case, since "in" and "to" are words.
+2. Without either: the last line, if the whole line is a term and no other line is a different term. A code must be in
+   the vocabulary's own case here, since "in" and "to" are words.
 
-Two different terms, or anything else beside a term, name none: a domain is never guessed.
+An answer with two different terms, or with other text beside a term, names no domain: a domain is never guessed.
 """
 
 from __future__ import annotations

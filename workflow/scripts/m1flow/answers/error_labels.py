@@ -1,7 +1,7 @@
 r"""Error labels, read strictly from a judge's answer.
 
-A judge's answer gives a label by ``\boxed{...}`` alone: every box that isn't empty must hold the same label, case and a
-final full stop aside. A label in a sentence, two labels, a box that is never closed give none.
+A judge's answer gives a label only in ``\boxed{...}``: all boxes that aren't empty must hold the same label; case and a
+final full stop don't count. A label in a sentence, two labels, or a box that is never closed give no label.
 """
 
 from __future__ import annotations

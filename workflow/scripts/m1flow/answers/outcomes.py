@@ -1,4 +1,4 @@
-"""Outcomes of answers by name, and why an answer has nothing to read."""
+"""Names of the outcomes of answers, and the reasons why a turn has no answer to read."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class FinishedTurn(Protocol):
 
 
 def why_unread(turn: FinishedTurn) -> str | None:
-    """Why a turn has no answer to read: refused, truncated or empty; None where it has one.
+    """The reason why a turn has no answer to read: refused, truncated or empty; None if it has one.
 
-    What was cut counts as truncated whatever it says.
+    A turn that was cut counts as truncated, whatever its text.
     """
     if turn.refused:
         return REFUSED
@@ -43,7 +43,7 @@ def read_turn(turn: FinishedTurn, read: Callable[[str], T | None], success: str 
 
     Args:
         turn: the model's turn.
-        read: reads a complete answer; returns None if it says nothing plainly.
+        read: reads a complete answer; returns None if the answer states nothing plainly.
         success: the outcome of an answer that could be read.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Readings: the option that an answer states, if any, and whether it is right."""
+"""Readings of answers: the option that an answer states, if any, and whether it is right."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from m1flow.text.boxes import squeezed
 
 @dataclass(frozen=True)
 class Parsed:
-    """The reading of a text: an option (the first index if two say the same), or None and the reason."""
+    """The reading of a text: an option (the first index if two have the same text), or None and the reason."""
 
     index: int | None
     outcome: str
 
 
 def same_text(one: str, other: str) -> bool:
-    """Whether two options say the same: equal but for white space. Case counts ("Aa" and "aa" are two genotypes)."""
+    """Whether two options have equal text, white space aside. Case counts ("Aa" and "aa" are two genotypes)."""
     return squeezed(one) == squeezed(other)
 
 

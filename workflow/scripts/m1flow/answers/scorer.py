@@ -1,4 +1,4 @@
-"""Scorers: what each one declares, and the function that reads an answer."""
+"""Scorers: the declarations of a scorer, and the function that reads an answer."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from m1flow.answers.reading import Parsed
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """An answer of a model, as scorers get it.
+    """An answer of a model, as it is given to scorers.
 
     Attributes:
         text: the answer segment, without the thinking.
         options: the question's, in the order in which the model saw them.
-        finished: whether the text came to its end by itself.
-        right: the index of the right option, for scorers that read it; None for the others.
+        finished: whether the text ended by itself, without being cut.
+        right: the index of the right option for scorers with ``reads_right_option``, else None.
     """
 
     text: str
@@ -30,9 +30,9 @@ class Scorer:
     """A scorer, one in each file of `answers.scorers`.
 
     Attributes:
-        version: goes up when a change of the scorer can change a reading. A scored sweep says by which it was scored.
-        reads_right_option: whether it has to know which option is right. One that doesn't can't be swayed by it.
-        read: the option that an answer states, or why it states none.
+        version: goes up when a change of the scorer can change a reading. Scored sweeps record it.
+        reads_right_option: whether it has to know the right option. A scorer that doesn't can't be swayed by it.
+        read: gives the option that an answer states, or the reason why it states none.
     """
 
     version: int

@@ -1,4 +1,4 @@
-"""Scoring: what the answers of a sweep say, and whether they are right."""
+"""Scoring: the options that the answers of a sweep state, and whether they are right."""
 
 from __future__ import annotations
 

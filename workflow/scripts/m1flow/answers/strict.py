@@ -1,6 +1,6 @@
-r"""The strict parser of answers: it reads what is stated plainly, or nothing.
+r"""The strict parser of answers: it reads only an option that is stated plainly.
 
-Only the answer segment is ever parsed, never thinking. What counts as a statement of the answer:
+Only the answer segment is ever parsed, never the thinking. These count as a statement of the answer:
 
 1. ``\boxed{...}``, the last complete one. It must read as one option: a letter ("A", "(A)", "Option A"), an option's
    text, or both ("A. text") where they agree. An empty box is ignored.
@@ -8,9 +8,9 @@ Only the answer segment is ever parsed, never thinking. What counts as a stateme
    "Answer choice:"), if all of it is a letter or an option's text. Else the last line, if it has that cue and nothing
    but an option after it, and every other line with the cue says the same.
 
-Boxes that name different options (or one that names none, beside one that does) are settled only by a last box that is
-given as the answer: it ends the text, its line is the box alone or says "answer", and what it says was not boxed and
-given up before. Anything else is unparsed: an answer is never guessed from the nearest option or the first letter.
+If boxes name different options, or only some of them name an option, the last box counts only if it is given as the
+answer: it ends the text, its line is the box alone or says "answer", and its option was not boxed and abandoned before.
+Anything else is unparsed: an answer is never guessed from the nearest option or the first letter.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def parse_answer(text: str, options: Sequence[str], *, finished: bool = True) ->
     Args:
         text: the answer segment; no thinking.
         options: the question's options.
-        finished: whether the text came to its end by itself. Cut off, only a complete box counts.
+        finished: whether the text ended by itself. In a text that was cut, only a complete box counts.
 
     Returns:
         outcome ``parsed``; or ``unparsed``, ``truncated`` (cut off before an answer was complete), ``empty``.
@@ -76,7 +76,7 @@ def is_refusal(text: str) -> bool:
 def read_option(content: str, options: Sequence[str]) -> int | None:
     """The one option that a short text names by letter, by text, or by both; None where it names none, or two.
 
-    An exact text goes before one that differs in case or in a final full stop.
+    An exact match has precedence over one that differs in case or in a final full stop.
     """
     readings = set()
     for reading in {squeezed(content), bare(content)}:

@@ -1,1 +1,1 @@
-"""Chats: a user turn in, reasoning and an answer out, each asked once."""
+"""Chats: they take a user's turn and give reasoning and an answer; each turn is asked once."""

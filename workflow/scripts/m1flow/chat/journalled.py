@@ -16,9 +16,9 @@ from m1flow.files.journal import Journal
 class JournalledChat:
     """Asks a chat only for turns that its journal lacks, and journals them.
 
-    A turn's key is the chat's identity, the text and the sampling. The limit is left out for turns that came to their
-    end: what ended under one limit says the same under any that has room for it. A turn that was cut stands for
-    its own limit only. Turns are read back from the journal, so memory grows with their number and not their length.
+    A turn's key is the chat's identity, the text and the sampling. The limit is not part of the key of
+    turns that ended by themselves: such a turn is the same under any limit that has room for it. A turn that was cut
+    counts for its own limit only. Turns are read back from the journal, so memory grows with their number, not length.
     """
 
     def __init__(self, identity: Any, chat_factory: Callable[[], Chat], journal: Journal, max_tokens: int):
@@ -35,7 +35,7 @@ class JournalledChat:
         Args:
             user_turns: the user's turns; equal ones are asked once.
             label: for the progress line.
-            total: how many there are.
+            total: number of turns.
         """
         with Progress(label, total) as progress:
             missing = self._missing(user_turns, progress)
@@ -91,7 +91,7 @@ class JournalledChat:
         return ModelTurn(**record["turn"]) if record else None
 
     def _key(self, user_turn: UserTurn, turn: ModelTurn) -> str:
-        # An endpoint that counts otherwise may say more than the limit: then, too, it stands for this limit only.
+        # An endpoint may count more tokens than the limit; such a turn, too, counts for this limit only.
         whole = turn.finished and turn.completion_tokens <= self.max_tokens
         return self._base(user_turn) if whole else f"{self._base(user_turn)}-{self.max_tokens}"
 

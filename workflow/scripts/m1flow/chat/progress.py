@@ -1,4 +1,4 @@
-"""Progress of a stage: a bar on a terminal, else a line in the log."""
+"""Progress of a stage, as a bar on a terminal or as lines in the log."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Progress:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        """Log how it ended and how many turns came from the journal."""
+        """Log how the stage ended, and how many turns came from the journal."""
         if self._bar is not None:
             self._bar.close()
         how = "answered" if kind is None else "answered before it stopped"
@@ -56,7 +56,7 @@ class Progress:
         self._done += 1
         now = time.monotonic()
         if self._bar is not None:
-            self._bar.initial = self._reused  # the rate is that of what is asked
+            self._bar.initial = self._reused  # the rate counts only turns that are asked
             self._bar.set_postfix_str(self._money(), refresh=False)
             self._bar.update()
         elif now - self._shown >= _LOG_SECONDS:

@@ -15,7 +15,7 @@ class UserTurn:
     """One user's turn.
 
     Attributes:
-        key: the caller's own, handed back.
+        key: the caller's own key, handed back with the answer.
         text: the user's message.
         sampling: how tokens are drawn.
     """
@@ -30,14 +30,14 @@ class ModelTurn:
     """One turn of a model.
 
     Attributes:
-        reasoning: its thinking; "" for one that answers directly.
+        reasoning: the thinking; "" for a model that answers directly.
         answer: the answer segment; "" where the thinking was cut.
-        prompt_tokens: of the prompt.
-        completion_tokens: thinking, markers that the model produced, and answer.
+        prompt_tokens: tokens of the prompt.
+        completion_tokens: tokens of thinking, of markers that the model produced, and of the answer.
         finished: thinking and answer both came to their end.
-        refused: whoever serves the model refused to answer.
-        cached_tokens: of the prompt tokens, those billed as cached.
-        cost: US dollars; None where there is no price.
+        refused: the model's server refused to answer.
+        cached_tokens: prompt tokens that were billed as cached.
+        cost: US dollars; None without a price.
     """
 
     reasoning: str
@@ -59,11 +59,11 @@ class SamplingSettings(Protocol):
 
     @property
     def top_p(self) -> float:
-        """Tokens are drawn from the likeliest that make up this share of probability."""
+        """The share of probability that the tokens to draw from make up, likeliest first."""
 
 
 def sampling_for(settings: SamplingSettings, seed: int, question_id: str, attempt: int = 0) -> Sampling:
-    """Greedy, or a stream of the question's and attempt's own, so that no other question changes it."""
+    """Greedy sampling, or a random stream per question and attempt, independent of all other questions."""
     if settings.temperature == 0:
         return Sampling()
     digest = hashlib.sha256(f"{seed}/{question_id}/{attempt}".encode()).digest()
@@ -71,14 +71,14 @@ def sampling_for(settings: SamplingSettings, seed: int, question_id: str, attemp
 
 
 class Chat(Protocol):
-    """A model that takes turns. ``identity`` is all that decides its turns beside text, sampling and limit."""
+    """A model that takes turns. ``identity`` is all that decides its turns, apart from text, sampling, limit."""
 
     identity: Any
 
     def turns(self, user_turns: Iterable[UserTurn], max_tokens: int) -> Iterator[tuple[UserTurn, ModelTurn]]:
         """Yield turns as they finish. ``user_turns`` is taken lazily, so that memory doesn't grow with its length.
 
-        Thinking and answer together have at most ``max_tokens``; thinking that reaches the limit has no answer.
+        Thinking and answer together take at most ``max_tokens`` tokens; thinking that reaches the limit has no answer.
         """
 
     def close(self) -> None:

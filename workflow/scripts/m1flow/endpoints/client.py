@@ -28,11 +28,11 @@ class EndpointChat:
         """Take an endpoint of the config; nothing is sent yet.
 
         Args:
-            name: of the endpoint, for messages.
+            name: the endpoint's name, for messages.
             settings: its entry in ``endpoints``.
-            ledger: where what it bills is entered. The caller closes it.
-            purpose: the stage that asks, such as "traces/r1": the ledger adds up by it.
-            thinks: the model thinks before it answers: what is cut before a visible end of thinking has no answer.
+            ledger: the ledger to enter its bills in. The caller closes it.
+            purpose: the stage that asks, such as "traces/r1"; the ledger keeps a sum for each.
+            thinks: whether the model thinks before it answers; text cut before a visible end of thinking has no answer.
 
         Raises:
             M1FlowError: the environment has no usable key.
@@ -47,13 +47,13 @@ class EndpointChat:
         return f"EndpointChat({self.name!r}, model={self.settings.model!r})"
 
     def turns(self, user_turns: Iterable[UserTurn], max_tokens: int) -> Iterator[tuple[UserTurn, ModelTurn]]:
-        """Ask everything, so many at a time, and yield turns as they come.
+        """Ask all turns, several at a time, and yield the answers as they come.
 
-        Requests under way go on while the caller works on a turn only as far as the operating system buffers them.
+        While the caller works on a turn, requests under way go on only as far as the operating system buffers them.
 
         Raises:
-            M1FlowError: once all turns that could be had are handed over: questions without an answer, a limit of the
-                config that is reached, or an endpoint that takes no request. A rerun asks only for what is missing.
+            M1FlowError: questions have no answer, a limit of the config is reached, or the endpoint takes no request;
+                raised after all available turns are handed over. A rerun asks only for the missing ones.
             KeyboardInterrupt: likewise, after Ctrl-C; the caller isn't interrupted while it works on a turn.
         """
         self.close()
@@ -61,7 +61,7 @@ class EndpointChat:
         return self._active
 
     def close(self) -> None:
-        """End the turns that are under way, if their caller left off in the middle, and disconnect."""
+        """End the turns that are still under way if the caller stopped in the middle, and disconnect."""
         if self._active is not None:
             self._active.close()
             self._active = None
@@ -84,8 +84,8 @@ class EndpointChat:
 def _ctrl_c(on_interrupt: Callable[[], object]) -> Iterator[None]:
     """Let the first Ctrl-C call ``on_interrupt``, and raise KeyboardInterrupt at the end.
 
-    Python raises it wherever the program happens to be: between a response and its entry in the ledger, or where errors
-    are swallowed, as in a finalizer, so that the program goes on. `asyncio.Runner` heeds it only while it runs.
+    Python raises it at any point of the program: between a response and its entry in the ledger, or where errors are
+    swallowed (as in a finalizer), so that the program would go on. `asyncio.Runner` handles it only while it runs.
     """
     ours = threading.current_thread() is threading.main_thread()
     if not ours or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
@@ -110,7 +110,7 @@ def _ctrl_c(on_interrupt: Callable[[], object]) -> Iterator[None]:
 
 
 def endpoint_identity(settings: EndpointSettings, thinks: bool = False) -> Any:
-    """The settings that decide an endpoint's answers, beside text, sampling and limit; not its URL."""
+    """The settings that decide an endpoint's answers, apart from text, sampling and limit; the URL doesn't."""
     identity = {"model": settings.model, "revision": settings.revision, "thinks": thinks}
     changed = {"extra_body": settings.extra_body, "omit": sorted(settings.omit)}
     return ["endpoint", identity | {name: value for name, value in changed.items() if value}]

@@ -1,4 +1,4 @@
-"""A completion that comes piece by piece (server-sent events, as OpenAI's API has them), put together again."""
+"""Assembling a completion that comes piece by piece, as server-sent events of OpenAI's API."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ _TEXTS = ("content", "reasoning_content", "reasoning", "refusal")
 
 
 async def whole_body(lines: AsyncIterable[bytes]) -> bytes:
-    """The body that the same response would have had in one piece.
+    """The body that the response would have if it came in one piece.
 
     Args:
-        lines: of the response, as they come.
+        lines: the lines of the response, as they come.
 
     Raises:
-        Broken: it ends early, or with an error.
+        Broken: the stream ends early, or with an error.
     """
     head: dict[str, Any] = {}
     texts: dict[str, list[str]] = {name: [] for name in _TEXTS}

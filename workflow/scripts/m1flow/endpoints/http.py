@@ -1,4 +1,4 @@
-"""One HTTP connection pool to an endpoint. The key goes into a header, and into nothing else."""
+"""One HTTP connection pool to an endpoint. The key is sent in a header, and is used nowhere else."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from m1flow.study.settings.endpoints import EndpointSettings
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _CONNECT_SECONDS = 30.0
 _IDLE_SECONDS = 3.0
-"""Idle connections are not used again after this: servers close them, some after 5 s."""
+"""Seconds after which idle connections are not used again: servers close them, some after 5 s."""
 
 
 class EndpointHttp:
-    """Sends requests to ``{url}/chat/completions``. To be made and used within one event loop."""
+    """Sends requests to ``{url}/chat/completions``. Must be made and used within one event loop."""
 
     def __init__(self, settings: EndpointSettings, key: str | None):
         """Take `endpoints.<name>` of the config and the key; nothing is connected yet."""
@@ -36,12 +36,12 @@ class EndpointHttp:
         )
 
     async def post(self, body: bytes, seconds: float) -> tuple[int, Mapping[str, str], bytes]:
-        """Send one request and give status, headers and body of the response, read to its end and in one piece.
+        """Send one request; return status, headers and whole body of the response.
 
         Raises:
-            Silent: no response came, or not in time.
-            Broken: one of status 200 was cut short.
-            Passing: it can't have been billed.
+            Silent: no response came in time.
+            Broken: a response of status 200 was cut short.
+            Passing: the request failed and can't have been billed.
         """
         limit = aiohttp.ClientTimeout(total=seconds, sock_connect=_CONNECT_SECONDS)
         status = None

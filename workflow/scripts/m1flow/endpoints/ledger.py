@@ -1,9 +1,9 @@
 """The ledger of endpoints' bills: each response is on disk before it is used; all processes of a study share it.
 
-The ledger is a journal of its own. Each process writes lines of its own key, one per response, that hold the response
-and the process's sums so far; so its newest line is all that is needed to add up, and a line lost is made good by the
-next. Under a spending cap, what requests under way may cost at most is written down before they are sent. A process
-that is killed leaves that behind, and it counts as spent: the endpoint may have billed it.
+The ledger is a separate journal. Each process writes lines under its own key, one per response, with the response and
+the process's sums so far. So its newest line is enough to add up, and the next line makes up for a lost one. Under a
+spending cap, the most that requests under way may cost is written before they are sent. If a process is killed, that
+amount stays and counts as spent: the endpoint may have billed it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Account(NamedTuple):
 
 @dataclass(frozen=True)
 class Usage:
-    """Tokens that were billed; the cached ones are part of the prompt's."""
+    """Billed tokens; cached tokens are part of the prompt tokens."""
 
     prompt_tokens: int
     cached_tokens: int
@@ -50,7 +50,7 @@ class Price:
 
     @classmethod
     def of(cls, settings: PriceSettings) -> Price:
-        """From the config's ``price``; cached prompt tokens cost as much as others where it doesn't say."""
+        """The prices of the config's ``price``; without one, cached prompt tokens cost as much as others."""
         cached = settings.prompt if settings.cached_prompt is None else settings.cached_prompt
         return cls(settings.prompt, cached, settings.completion)
 
@@ -61,22 +61,22 @@ class Price:
         return (prompt_cost + usage.completion_tokens * self.completion) / 1e6
 
     def at_most(self, prompt_tokens: int, completion_tokens: int) -> float:
-        """US dollars of so many tokens, cached or not."""
+        """The most that these tokens may cost, in US dollars."""
         return (prompt_tokens * max(self.prompt, self.cached_prompt) + completion_tokens * self.completion) / 1e6
 
 
 @dataclass
 class Sums:
-    """Responses added up.
+    """Sums over responses.
 
     Attributes:
-        responses: all that were billed, or may have been.
-        prompt_tokens: billed, the cached ones among them.
-        cached_tokens: billed.
-        completion_tokens: billed.
-        cost: US dollars for these tokens; 0 where there is no price.
-        unmetered: of the responses, those that didn't say what they used, or never arrived whole.
-        unmetered_cost: US dollars that these may have cost at most; not in ``cost``.
+        responses: number of responses that were billed, or may have been.
+        prompt_tokens: billed prompt tokens, cached ones included.
+        cached_tokens: billed cached tokens.
+        completion_tokens: billed completion tokens.
+        cost: US dollars for these tokens; 0 without a price.
+        unmetered: number of responses without usage, or that never arrived whole.
+        unmetered_cost: the most that unmetered responses may have cost, in US dollars; not in ``cost``.
     """
 
     responses: int = 0
@@ -95,7 +95,7 @@ class Sums:
 
 @dataclass
 class _Book:
-    """One process's sums for one account: all, the wasted ones, and what requests under way may cost."""
+    """One process's sums for one account: all responses, the wasted ones, and the cost of requests under way."""
 
     account: Account
     billed: Sums = field(default_factory=Sums)
@@ -118,10 +118,10 @@ class _Book:
 
 
 class Ledger:
-    """The file of all that was billed. Any number of processes may have it open; in one process it is safe to share."""
+    """The file of all bills. Any number of processes may have it open; threads of one process may share it."""
 
     def __init__(self, path: Path | str):
-        """Open or create it.
+        """Open or create the ledger.
 
         Raises:
             M1FlowError: the path can't be written.
@@ -146,15 +146,15 @@ class Ledger:
         response_id: str | None = None,
         wasted: str | None = None,
     ) -> None:
-        """Write down a response that was billed, or may have been.
+        """Record a response that was billed, or may have been.
 
         Args:
-            account: whose it is.
-            usage: its tokens; None where it didn't say.
-            cost: US dollars; None where there is no price or no usage.
-            at_most: US dollars that a response without usage may have cost.
-            response_id: the endpoint's own, for comparing with its bill.
-            wasted: why its answer can't be used; None for one that is.
+            account: the account of the response.
+            usage: its tokens; None if it states none.
+            cost: US dollars; None without a price or without usage.
+            at_most: the most that a response without usage may have cost, in US dollars.
+            response_id: the endpoint's own id, for comparison with its bill.
+            wasted: the reason why its answer can't be used; None if it is used.
         """
         tokens = (usage.prompt_tokens, usage.cached_tokens, usage.completion_tokens) if usage else (0, 0, 0)
         sums = Sums(1, *tokens, cost or 0.0, int(usage is None), at_most if usage is None else 0.0)
@@ -168,9 +168,9 @@ class Ledger:
                 self._write(book, response)
 
     def reserve(self, account: Account, amount: float, cap: float) -> bool:
-        """Set an amount aside for a request, unless what is spent or set aside at its endpoint would exceed the cap.
+        """Set an amount aside for a request, unless the sum spent and set aside at its endpoint would exceed the cap.
 
-        Give it back with `release` once the request is over, after its response was entered.
+        Return it with `release` after the request is over and its response was entered.
         """
         with self._mutex, self._exclusive():
             self._look()
@@ -183,14 +183,14 @@ class Ledger:
             return True
 
     def release(self, account: Account, amount: float) -> None:
-        """Give back what was set aside. It is written down with the next line, or on closing."""
+        """Return an amount that was set aside. The change is written with the next line, or on closing."""
         with self._mutex:
             book = self._book(account)
             book.reservations -= 1
             book.reserved = max(book.reserved - amount, 0.0) if book.reservations else 0.0
 
     def committed(self, endpoint: str) -> float:
-        """US dollars spent at an endpoint, unmetered responses at their most and requests under way included."""
+        """US dollars spent at an endpoint, with unmetered responses and requests under way at their highest cost."""
         with self._mutex, self._exclusive():
             self._look()
             return self._committed(endpoint)
@@ -198,8 +198,8 @@ class Ledger:
     def totals(self) -> dict[str, Any]:
         """The sums: ``all``, ``purposes`` by name, and ``endpoints`` by name.
 
-        Each is a dict of the fields of `Sums`, with ``wasted``, such a dict of the responses that couldn't be used,
-        and ``in_flight_cost``, US dollars that requests under way may cost, or those of a process that was killed.
+        Each is a dict of the fields of `Sums`, with two more: ``wasted``, a dict of these fields for responses that
+        couldn't be used, and ``in_flight_cost``, US dollars that requests under way, or of a killed process, may cost.
         """
         books = self._books()
         return {
@@ -209,7 +209,7 @@ class Ledger:
         }
 
     def close(self) -> None:
-        """Write down what was given back, and let go of the files; closing twice is harmless."""
+        """Write the amounts returned, and close the files; closing twice is harmless."""
         with self._mutex:
             if self._closed:
                 return
@@ -232,7 +232,7 @@ class Ledger:
 
     @contextlib.contextmanager
     def _exclusive(self) -> Iterator[None]:
-        """A lock between processes. The journal's own lock covers one line only."""
+        """A lock between processes. The journal's own lock covers only one line."""
         fcntl.flock(self._lock, fcntl.LOCK_EX)
         try:
             yield
@@ -257,7 +257,7 @@ class Ledger:
     def _write(self, book: _Book, response: Any = None) -> None:
         unchanged = self._size() == self._seen
         self._journal.append(self._key(book.account), book.record(response))
-        if unchanged:  # by others, since the last look at their lines
+        if unchanged:  # no other process has written since the last look
             self._seen = self._size()
 
     def _look(self) -> None:
@@ -268,7 +268,7 @@ class Ledger:
         for key in self._journal.keys():  # noqa: SIM118 (a journal is no mapping)
             if key not in own:
                 record = self._journal.get(key)
-                assert record is not None  # it has the key
+                assert record is not None  # the journal has the key
                 self._others[key] = _Book.read(record)
         self._seen = self._size()
 
@@ -291,5 +291,5 @@ def _sum(books: Any) -> dict[str, Any]:
 
 
 def ledger_path(journal: str | Path) -> Path:
-    """The bills beside a journal of an endpoint's answers."""
+    """The path of the ledger beside a journal of an endpoint's answers."""
     return Path(journal).with_suffix(".ledger.jsonl")

@@ -1,4 +1,4 @@
-"""The pace of requests to an endpoint: requests and tokens per minute, and pauses that it asks for."""
+"""The pace of requests to an endpoint: limits of requests and tokens per minute, and pauses that it asks for."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 WINDOW = 60.0
-"""Seconds over which endpoints count."""
+"""Seconds of the window in which endpoints count."""
 _BURST = 1.0
-"""Seconds of the rate that may be taken at once, so that a late wake-up doesn't slow the whole down."""
+"""Seconds' worth of the rate that may be taken at once, so that a late wake-up doesn't slow down the run."""
 _TICK = 0.001
 
 
 @dataclass
 class Grant:
-    """An amount that was let through at a time, in the clock's seconds."""
+    """An amount that was let through, and the time in the clock's seconds."""
 
     time: float
     amount: float
 
 
 class RateLimit:
-    """A token bucket of one second's worth, which in no window of 60 seconds lets through more than the limit.
+    """A token bucket of one second's worth, which lets through at most the limit in any window of 60 seconds.
 
-    What is let through is an estimate, to be corrected once the true amount is known. A correction upwards may lift
-    a window over the limit, since it comes too late to refuse; it is made up for before anything else is let through.
+    Amounts let through are estimates, corrected once the true amounts are known. A correction upwards may lift a
+    window over the limit, since it is too late to refuse; the excess is made up for before more is let through.
     """
 
     def __init__(self, per_minute: float, clock: Callable[[], float] = time.monotonic):
-        """Allow so much a minute."""
+        """Allow ``per_minute``."""
         self.per_minute = per_minute
         self._clock = clock
         self._grants: deque[Grant] = deque()
@@ -40,12 +40,12 @@ class RateLimit:
         self._next = clock()
 
     def delay(self, amount: float) -> float:
-        """Seconds until an amount may be taken; 0 for now. An amount over the limit counts as the limit."""
+        """Seconds until an amount may be taken; 0 if at once. An amount over the limit counts as the limit."""
         now = self._clock()
         while self._grants and self._grants[0].time + WINDOW <= now:
             self._total -= self._grants.popleft().amount
         if not self._grants:
-            self._total = 0.0  # without what rounding left
+            self._total = 0.0  # without rounding errors
         excess = self._total + min(amount, self.per_minute) - self.per_minute
         free_at = self._next
         for grant in self._grants:
@@ -76,29 +76,29 @@ class RateLimit:
 
 
 class Pace:
-    """When the next request may go out: both rates, and whatever pause the endpoint asked for.
+    """Holds requests until both rates, and any pause that the endpoint asked for, let them go.
 
-    Must be used within one event loop; whoever comes first goes first.
+    Must be used within one event loop; requests go in the order in which they came.
     """
 
     def __init__(self, requests_per_minute: float | None, tokens_per_minute: float | None):
-        """Take the limits; None for none."""
+        """Take the limits; None means no limit."""
         self._requests = RateLimit(requests_per_minute) if requests_per_minute else None
         self._tokens = RateLimit(tokens_per_minute) if tokens_per_minute else None
         self._queue = asyncio.Lock()
         self._resume = 0.0
 
     def pause(self, seconds: float) -> None:
-        """Send nothing for so long; a pause that is under way is not shortened."""
+        """Send nothing for some seconds; a pause that is under way is not shortened."""
         self._resume = max(self._resume, time.monotonic() + seconds)
 
     async def paused(self) -> None:
-        """Wait until no pause is on; then a moment at random, lest all come back at once."""
+        """Wait until no pause is on, then for a random moment, so that requests don't all resume at once."""
         while (left := self._resume - time.monotonic()) > 0:
             await asyncio.sleep(left + random.uniform(0, min(1.0, left / 4)))
 
     async def clear(self, tokens: float) -> Grant | None:
-        """Wait for the rates; gives the grant of tokens, to be corrected, where their number is limited."""
+        """Wait for the rates; return the grant of tokens to be corrected later, None if tokens are not limited."""
         if self._requests is None and self._tokens is None:
             return None
         async with self._queue:

@@ -1,4 +1,4 @@
-"""Why a run at an endpoint ends without all its answers: one line each, with the key of the config and the cure."""
+"""The errors of a run at an endpoint that lacks answers: one line each, with the key of the config and the cure."""
 
 from __future__ import annotations
 
@@ -24,29 +24,29 @@ class Problems:
     def nothing_taken(self, cause: str) -> M1FlowError:
         """Every request is rejected."""
         cure = f"correct the settings of endpoints.{self._name}, or max_tokens, then rerun"
-        return self._error("model", f"no request is taken ({cause})", cure)
+        return self._error("model", f"the endpoint takes no request ({cause})", cure)
 
     def other_model(self, cause: str) -> M1FlowError:
-        """All responses are of a model of another name."""
+        """All responses come from a model of another name."""
         return self._error("answers_as", cause, "set answers_as to that name if it is the same model, then rerun")
 
     def dead(self, seconds: float, cause: str, answered: int) -> M1FlowError:
-        """Nothing was answered while a question had all its attempts."""
+        """No question was answered while one used up all its attempts."""
         what = f"no question was answered for {seconds:,.0f} s ({cause}); {_kept(answered)}"
         return self._error("url", what, "see that the endpoint works, then rerun")
 
     def unanswered(self, number: int, cause: str, answered: int) -> M1FlowError:
-        """Some questions were given up, the last of them for this cause."""
+        """Some questions were given up; the cause is that of the last one."""
         what = f"{number:,} questions have no answer after repeated attempts (the last cause: {cause}); "
         return self._error("question_seconds", what + _kept(answered), "rerun to ask only for those that are missing")
 
     def long_pause(self, seconds: float, answered: int) -> M1FlowError:
         """The endpoint asks to wait for longer than a question may take."""
         what = f"the endpoint asks to wait {seconds:,.0f} s; {_kept(answered)}"
-        return self._error("question_seconds", what, "rerun then, or give a question more time")
+        return self._error("question_seconds", what, "rerun after that time, or raise question_seconds")
 
     def out_of_time(self, answered: int) -> M1FlowError:
-        """The run's own time is over."""
+        """The time of the run is over."""
         what = f"{self._settings.stop_after_minutes:g} minutes are over; {_kept(answered)}"
         return self._error("stop_after_minutes", what, "rerun to go on")
 

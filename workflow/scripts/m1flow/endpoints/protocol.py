@@ -15,11 +15,11 @@ from m1flow.endpoints.ledger import Usage
 from m1flow.study.settings.endpoints import EndpointSettings
 
 _SHOWN = 200
-"""Characters of a server's message that errors repeat."""
+"""Maximum number of characters of a server's message that errors repeat."""
 _HIDDEN = "[key]"
 
-# Models' control tokens, as they are spelled. `<|im_end|>`, `<｜User｜>` and their like vary from model to model, but
-# not how they begin.
+# Spellings of models' control tokens. `<|im_end|>`, `<｜User｜>` and similar ones vary from model to model, but their
+# beginnings don't.
 _CONTROL = re.compile(
     r"(?=<[|｜]|\[/?(?:INST|TOOL_|AVAILABLE_TOOLS|SYSTEM_PROMPT|/?THINK)|<<SYS>>|<</SYS>>|\[gMASK\]"
     r"|</?(?:think|thinking|seed:think|tool_call|tool_response|s|bos|eos|pad|unk|mask|sop|start_of_turn|end_of_turn)>)",
@@ -32,7 +32,7 @@ _FILTER = re.compile(r"content[ _-]?(filter|policy|management)|moderation|data_i
 
 
 class Passing(Exception):
-    """A failure that another attempt may not meet; ``retry_after`` is in seconds, where the endpoint names a time."""
+    """A failure that may not recur; ``retry_after`` is in seconds, if the endpoint names a time."""
 
     def __init__(self, cause: str, retry_after: float | None = None):
         super().__init__(cause)
@@ -40,19 +40,19 @@ class Passing(Exception):
 
 
 class Silent(Passing):
-    """No response came; the request may be billed all the same."""
+    """No response came; the request may still be billed."""
 
 
 class Unusable(Passing):
-    """A response that was billed, and whose answer can't be used."""
+    """A response that was billed, but whose answer can't be used."""
 
 
 class Broken(Unusable):
-    """A response that isn't whole, so that it doesn't say what was billed."""
+    """A response that isn't whole, so that the billed tokens are unknown."""
 
 
 class RejectedRequest(Exception):
-    """The endpoint will never take this request; ``filtered`` if its content is the reason."""
+    """The endpoint will never take this request; ``filtered`` says whether its content is the reason."""
 
     def __init__(self, cause: str, filtered: bool = False):
         super().__init__(cause)
@@ -90,7 +90,7 @@ def defuse(text: str) -> str:
 
 
 def request_body(settings: EndpointSettings, user_turn: UserTurn, max_tokens: int) -> dict[str, Any]:
-    """The request for one turn, in the endpoint's terms (`endpoints.<name>` of the config)."""
+    """The request body for one turn, by the endpoint's settings (`endpoints.<name>` of the config)."""
     sampling = user_turn.sampling
     body = {
         "model": settings.model,
@@ -112,8 +112,8 @@ def read_reply(body: bytes) -> Reply:
     """Read the body of a response with status 200.
 
     Raises:
-        Broken: it isn't JSON, or not an object.
-        Passing: it is an error that came with the wrong status, and used nothing.
+        Broken: the body isn't JSON, or not an object.
+        Passing: the body is an error that came with the wrong status, and used no tokens.
     """
     try:
         data = json.loads(body)
@@ -137,11 +137,11 @@ def read_reply(body: bytes) -> Reply:
 
 
 def read_message(reply: Reply, thinks: bool) -> tuple[str, str, bool, bool]:
-    """Reasoning, answer, whether both came to their end, and whether it is a refusal.
+    """Reasoning, answer, whether both ended by themselves, and whether the answer is a refusal.
 
     Args:
         reply: the response.
-        thinks: the model thinks before it answers, so that what was cut before a visible end of thinking is thinking.
+        thinks: whether the model thinks before it answers; text cut before a visible end of thinking is then thinking.
 
     Raises:
         Unusable: there is no message, or the endpoint broke off.
@@ -167,10 +167,10 @@ def read_message(reply: Reply, thinks: bool) -> tuple[str, str, bool, bool]:
 
 
 def split_thinking(content: str) -> tuple[str, str, bool | None]:
-    """Inline thinking, the answer after it, and whether the thinking ended; None for that where there is none.
+    """Inline thinking, the answer after it, and whether the thinking ended (None without thinking).
 
-    The opening ``<think>`` may be missing, since templates put it into the prompt. What follows an open ``<think>`` is
-    thinking, and whatever came before it no answer.
+    The opening ``<think>`` may be missing, since templates put it into the prompt. Text after an open ``<think>`` is
+    thinking, and text before it is not an answer.
     """
     thoughts: list[str] = []
     closed = None
@@ -192,7 +192,7 @@ def split_thinking(content: str) -> tuple[str, str, bool | None]:
 
 
 def failure(status: int, headers: Mapping[str, str], body: bytes) -> Passing | RejectedRequest | Fatal:
-    """The error for a status other than 200. Its text has the server's message: redact it before showing it."""
+    """The error for a status other than 200. Its text contains the server's message; redact it before showing it."""
     message = f"status {status}: {message_of(body) or 'no message'}"
     if status == 429:
         return Passing(message, retry_after(headers))
@@ -200,7 +200,7 @@ def failure(status: int, headers: Mapping[str, str], body: bytes) -> Passing | R
         return Passing(message, retry_after(headers))
     if _FILTER.search(body.decode("utf-8", "replace")):
         return RejectedRequest(message, filtered=True)
-    if status == 401:  # the message of some endpoints has a part of the key
+    if status == 401:  # some endpoints repeat a part of the key in the message
         return Fatal("key_variable", "the endpoint doesn't accept the key (status 401)")
     if status == 402:
         return Fatal("key_variable", f"the account of the key can't pay ({message})")
@@ -237,7 +237,7 @@ def message_of(body: bytes) -> str:
 
 
 def redact(text: str, key: str | None) -> str:
-    """A server's words in one short line, without the key, or the part of it that some endpoints repeat."""
+    """A server's message as one short line, without the key or the part of it that some endpoints repeat."""
     if key:
         text = text.replace(key, _HIDDEN)
         if len(key) >= 12:
@@ -251,7 +251,7 @@ def _until(date: str) -> float | None:
 
 
 def _usage(usage: Any) -> Usage | None:
-    """Tokens billed; cached ones in OpenAI's spelling or DeepSeek's."""
+    """The billed tokens; cached ones are read under OpenAI's name or DeepSeek's."""
     if not isinstance(usage, dict):
         return None
     details = usage.get("prompt_tokens_details")
@@ -261,6 +261,6 @@ def _usage(usage: Any) -> Usage | None:
     prompt, completion = usage.get("prompt_tokens"), usage.get("completion_tokens")
     if not (isinstance(prompt, int) and isinstance(completion, int) and prompt >= 0 and completion >= 0):
         return None
-    if isinstance(total := usage.get("total_tokens"), int):  # some leave thinking out of the completion's
+    if isinstance(total := usage.get("total_tokens"), int):  # some leave out the thinking
         completion = max(completion, total - prompt)
     return Usage(prompt, min(cached, prompt) if isinstance(cached, int) and cached > 0 else 0, completion)

@@ -37,22 +37,22 @@ from m1flow.study.settings.endpoints import EndpointSettings
 log = logging.getLogger(__name__)
 
 _LONGEST_WAIT = 60.0
-"""Seconds; waits before another attempt are drawn from 0 to 1, 2, 4, ... up to this."""
+"""Maximum seconds before another attempt; waits are drawn from 0 to 1, 2, 4, ... up to this."""
 _UNUSABLE = 8
-"""Billed responses without a usable answer, after which a question is given up."""
+"""Number of billed responses without a usable answer after which a question is given up."""
 _PROBE = "What is 1 + 1?"
-"""Sent if all questions are rejected, to see whether the endpoint takes any."""
+"""Sent if all questions are rejected, to find out whether the endpoint takes any."""
 _OTHER_MODELS = 3
-"""Responses of another model, before any of the right one, after which the config must be wrong."""
+"""Number of responses of another model, with none of the right one, after which the config must be wrong."""
 
 
 class _Ended(Exception):
-    """The run is ending: send nothing more."""
+    """Raised when the run is ending, to send nothing more."""
 
 
 @dataclass
 class _Question:
-    """One turn to get."""
+    """A turn to be answered."""
 
     user_turn: UserTurn
     body: bytes
@@ -63,7 +63,7 @@ class _Question:
     unusable: int = 0
     probe: bool = False
     used: int | None = 0
-    """Tokens of the last attempt; None where that isn't known."""
+    """Tokens of the last attempt; None if unknown."""
 
 
 @dataclass
@@ -83,12 +83,12 @@ class Endpoint:
     """State that all runs against an endpoint share.
 
     Attributes:
-        name: of the endpoint, for messages.
+        name: the endpoint's name, for messages.
         settings: its entry in ``endpoints``.
-        key: goes into a header, and into nothing else.
-        ledger: where what it bills is entered.
-        thinks: the model thinks before it answers.
-        started: when the job began to ask; ``stop_after_minutes`` counts from here.
+        key: sent in a header, and used nowhere else.
+        ledger: the ledger to enter its bills in.
+        thinks: whether the model thinks before it answers.
+        started: the time when the job began to ask; ``stop_after_minutes`` counts from here.
         seen: hashes of the ids of all responses taken so far.
     """
 
@@ -125,7 +125,7 @@ class EndpointRun:
         self._last_success = float("-inf")
 
     async def open(self) -> None:
-        """Connect to nothing yet, but start the workers."""
+        """Start the workers; nothing is connected yet."""
         settings = self._settings
         self._pace = Pace(settings.requests_per_minute, settings.tokens_per_minute)
         self._news, self._settled, self._success = asyncio.Event(), asyncio.Event(), asyncio.Event()
@@ -158,11 +158,11 @@ class EndpointRun:
             raise self._problems.unanswered(tally.given_up, tally.last_cause, tally.answered)
 
     def interrupt(self) -> None:
-        """End the run after Ctrl-C; what is under way isn't waited for."""
+        """End the run after Ctrl-C, without waiting for requests under way."""
         self._end(KeyboardInterrupt(), cancel=True)
 
     async def close(self) -> None:
-        """End whatever is under way, and disconnect."""
+        """End the requests under way, and disconnect."""
         self._problem = self._problem or _Ended()
         workers = [*self._workers, *([self._probing] if self._probing else [])]
         for worker in workers:
@@ -189,7 +189,7 @@ class EndpointRun:
         return _Question(user_turn, json.dumps(body).encode(), tokens)
 
     async def _turn(self, question: _Question) -> ModelTurn | None:
-        """The turn; None where the question is given up or the run is ending."""
+        """Get the turn; None if the question is given up or the run is ending."""
         try:
             return await self._attempts(question)
         except Passing as error:
@@ -205,10 +205,10 @@ class EndpointRun:
         return None
 
     async def _attempts(self, question: _Question) -> ModelTurn:
-        """Requests until one is answered, at the endpoint's times or backing off at random.
+        """Repeat requests until one is answered, at times named by the endpoint or with random back-off.
 
         Raises:
-            Passing: the last failure, once the question has had its time.
+            Passing: the last failure, once the question's time is used up.
             RejectedRequest, Fatal: see `m1flow.endpoints.protocol`.
         """
         longest = 1.0
@@ -223,7 +223,7 @@ class EndpointRun:
             await asyncio.sleep(wait)
 
     async def _attempt(self, question: _Question) -> ModelTurn:
-        """One request, when it may be sent.
+        """Wait until a request may be sent, and send it once.
 
         Raises:
             Passing, RejectedRequest, Fatal: see `m1flow.endpoints.protocol`.
@@ -248,7 +248,7 @@ class EndpointRun:
     # Before a request
 
     async def _may_send(self, question: _Question) -> Grant | None:
-        """Wait for pauses, rates and the cap. Only pauses count as the question's own time."""
+        """Wait for pauses, rates and the cap. Only pauses count towards the question's time."""
         now = time.monotonic()
         if not question.began:
             question.began, question.deadline = now, now + self._question_seconds
@@ -262,7 +262,7 @@ class EndpointRun:
         return grant
 
     async def _reserve(self, question: _Question) -> None:
-        """Set the question's worst case aside; near the cap, after others have given back what they didn't need."""
+        """Set the question's worst case aside; near the cap, wait until other requests have returned theirs."""
         while self._problem is None:
             question.at_most = self._spending.at_most(question.most_tokens)
             if self._spending.reserve(question.at_most):
@@ -277,7 +277,7 @@ class EndpointRun:
     # The request and its response
 
     async def _post(self, question: _Question) -> tuple[int, Mapping[str, str], bytes]:
-        """Status, headers and body; a request without a response that may be billed is entered in the ledger."""
+        """Status, headers and body; if a request that may be billed has no response, it is entered in the ledger."""
         seconds = min(self._request_seconds, max(question.deadline - time.monotonic(), 1.0))
         task = asyncio.current_task()
         assert task is not None and self._http is not None  # workers post, once the run is open
@@ -301,16 +301,16 @@ class EndpointRun:
         return error
 
     def _pause(self, seconds: float) -> None:
-        """Hold everyone; a pause that no question can outlast ends the run."""
+        """Pause all workers; a pause longer than a question may take ends the run."""
         if seconds >= self._question_seconds:
             self._end(self._problems.long_pause(seconds, self._tally.answered))
         self._pace.pause(seconds)
 
     def _enter(self, question: _Question, body: bytes) -> ModelTurn:
-        """Enter a response in the ledger, and give its turn.
+        """Enter a response in the ledger, and return its turn.
 
         Raises:
-            Unusable: it holds another answer, or none.
+            Unusable: the response holds no answer, or that of another request or model.
         """
         try:
             reply = read_reply(body)
@@ -336,7 +336,7 @@ class EndpointRun:
 
     def _read(self, reply: Reply) -> ModelTurn:
         expected = self._settings.answers_as or self._settings.model
-        digest = hash(reply.response_id) if reply.response_id else None  # a number a question is what a run grows by
+        digest = hash(reply.response_id) if reply.response_id else None  # memory grows by one number per question
         if digest in self._endpoint.seen:
             raise Unusable("an answer that was given before")
         if reply.model is not None and reply.model != expected:
@@ -377,7 +377,7 @@ class EndpointRun:
             self._end(self._problems.dead(silence, cause, self._tally.answered), cancel=True)
 
     async def _others_succeed(self, cause: str) -> bool:
-        """Whether the endpoint goes on taking requests, so that a rejected one is at fault itself."""
+        """Whether the endpoint still takes requests, so that a rejected request is at fault itself."""
         task, rejected = asyncio.current_task(), time.monotonic()
         assert task is not None
         self._undecided[task] = cause
@@ -389,13 +389,13 @@ class EndpointRun:
         return self._problem is None
 
     def _judge(self) -> None:
-        """If only rejected requests are under way, send one that any endpoint takes."""
+        """If only rejected requests are left, send one that any endpoint takes."""
         if self._undecided and self._undecided.keys() >= self._workers and self._probing is None:
             self._probing = asyncio.get_running_loop().create_task(self._probe())
             self._probing.add_done_callback(self._probe_ended)
 
     async def _probe(self) -> None:
-        """Settle whose fault it is that requests are rejected: theirs, or the config's."""
+        """Decide whether rejected requests are at fault themselves, or the config is."""
         cause = next(reversed(self._undecided.values()))
         question = self._question(UserTurn(None, _PROBE))
         question.probe = True
@@ -415,7 +415,7 @@ class EndpointRun:
         self._end(self._problems.out_of_time(self._tally.answered))
 
     def _end(self, problem: BaseException, cancel: bool = False) -> None:
-        """Send nothing more. What is under way is paid for: wait for it, unless ``cancel``."""
+        """Send nothing more. Requests under way are paid for: wait for them, unless ``cancel``."""
         if self._problem is None:
             self._problem = problem
         current = None

@@ -10,14 +10,14 @@ from m1flow.study.settings.endpoints import EndpointSettings
 log = logging.getLogger(__name__)
 
 _TEMPLATE_TOKENS = 1024
-"""The most tokens that a chat template may add to a prompt, for the worst case."""
+"""Maximum number of tokens that a chat template may add to a prompt, for the worst case."""
 
 
 class Spending:
-    """The account of one run: `reserve` before a request, `enter` what came of it, then `release`."""
+    """The account of one run: `reserve` before a request, `enter` its outcome, then `release`."""
 
     def __init__(self, ledger: Ledger, account: Account, settings: EndpointSettings):
-        """Take the ledger and `endpoints.<name>` of the config, of which ``price`` and ``spending_cap`` matter."""
+        """Take the ledger and `endpoints.<name>` of the config, for its ``price`` and ``spending_cap``."""
         self._ledger, self._account = ledger, account
         self._price = Price.of(settings.price) if settings.price else None
         self.cap: float | None = settings.spending_cap
@@ -29,18 +29,18 @@ class Spending:
         return self._ledger.committed(self._account.endpoint)
 
     def most_tokens(self, text: str, max_tokens: int) -> tuple[int, int]:
-        """Prompt and completion tokens of a request, from above.
+        """Upper bounds of a request's prompt and completion tokens.
 
-        A token has at least one byte of the text, with every tokenizer that works on bytes or falls back to them.
+        With tokenizers that work on bytes or fall back to them, every token has at least one byte of the text.
         """
         return len(text.encode()) + _TEMPLATE_TOKENS, max_tokens
 
     def at_most(self, tokens: tuple[int, int]) -> float:
-        """US dollars that a request of at most so many tokens may cost; 0 without a price."""
+        """The most that a request with these tokens may cost, in US dollars; 0 without a price."""
         return self._dearer * self._price.at_most(*tokens) if self._price else 0.0
 
     def reserve(self, amount: float) -> bool:
-        """Set an amount aside; False where the cap leaves no room for it."""
+        """Set an amount aside; False if the cap leaves no room for it."""
         return self.cap is None or self._ledger.reserve(self._account, amount, self.cap)
 
     def release(self, amount: float) -> None:
@@ -49,13 +49,13 @@ class Spending:
             self._ledger.release(self._account, amount)
 
     def cost(self, usage: Usage | None) -> float | None:
-        """US dollars; None without a price or without usage."""
+        """The cost in US dollars; None without a price or without usage."""
         return self._price.cost(usage) if self._price and usage else None
 
     def enter(self, usage: Usage | None, at_most: float, response_id: str | None, wasted: str | None = None) -> None:
         """Enter a response, used or wasted.
 
-        One that cost more than its worst case, because the endpoint counts tokens that it wasn't allowed, raises the
+        A response may cost more than its worst case, if the endpoint counts tokens over the limit. It then raises the
         worst case of all that follow.
         """
         cost = self.cost(usage)
@@ -63,12 +63,12 @@ class Spending:
         if cost is not None and cost > at_most > 0:
             self._dearer *= cost / at_most
             log.warning(
-                "endpoint %s: a response cost $%.4f, and could cost $%.4f at most by its limit of tokens",
+                "endpoint %s: a response cost $%.4f, but its limit of tokens allows $%.4f at most",
                 self._account.endpoint,
                 cost,
                 at_most,
             )
 
     def enter_unknown(self, at_most: float, cause: str) -> None:
-        """Enter a response that never came whole, and may be billed."""
+        """Enter a response that never arrived whole, but may be billed."""
         self._ledger.enter(self._account, None, None, at_most=at_most, wasted=cause)

@@ -1,1 +1,1 @@
-"""Engines: token ids in, completions out."""
+"""Engines, which take token ids and give completions."""

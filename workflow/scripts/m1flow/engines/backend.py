@@ -1,4 +1,4 @@
-"""Backends: the abilities that an engine declares, and the function that opens it."""
+"""Backends: the declared abilities of an engine, and the function that opens it."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from m1flow.study.settings.engine import EngineSettings
 
 @dataclass(frozen=True, kw_only=True)
 class Backend(EngineAbilities):
-    """An engine by its name, one in each file of `engines.backends`.
+    """A named engine, one in each file of `engines.backends`.
 
     Attributes:
-        package: the Python package that must be installed for it.
-        open: loads a model folder under the study's section ``engine``.
+        package: the Python package that the engine needs.
+        open: loads a model folder, with the settings of the study's section ``engine``.
     """
 
     package: str

@@ -1,4 +1,4 @@
-"""A batch of rows that decode together: their KV cache, what joins and leaves, and how tokens are drawn."""
+"""A batch of rows that decode together: their KV cache, joining and leaving rows, and drawing of tokens."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class _Row:
         return cls(request, frozenset(request.stop), generator)
 
     def take(self, token: int, logprob: float | None) -> Completion | None:
-        """Add a drawn token; the completion where it ends the row."""
+        """Add a drawn token; return the completion if the token ends the row."""
         request, logprobs = self.request, self.logprobs if self.request.logprob else None
         if token in self.stop:
             return Completion.of(self.token_ids, token, logprobs)
@@ -47,7 +47,7 @@ class _Row:
 
 
 class _Layer(DynamicLayer):
-    """A layer's keys and values, (rows, heads, width, head_dim), that grow in place and not by a copy per token."""
+    """A layer's keys and values, (rows, heads, width, head_dim), which grow in place, without a copy per token."""
 
     room = 32  # columns to spare when a copy has to be made
     keys: torch.Tensor
@@ -55,7 +55,7 @@ class _Layer(DynamicLayer):
     _buffers: list[torch.Tensor]
 
     def hold(self, keys: torch.Tensor, values: torch.Tensor) -> None:
-        """Take other rows or columns."""
+        """Replace the keys and values by other rows or columns."""
         self.keys, self.values, self._buffers = keys, values, []
 
     def update(self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any) -> tuple:
@@ -94,18 +94,18 @@ class Batch:
 
     @property
     def width(self) -> int:
-        """The longest row's tokens in the cache."""
+        """Number of the longest row's tokens in the cache."""
         return self._mask.shape[1]
 
     @property
     def remaining(self) -> int:
-        """The most tokens that a row may still generate."""
+        """Maximum number of tokens that a row may still generate."""
         return max((row.request.max_tokens - len(row.token_ids) for row in self.rows), default=0)
 
     @torch.inference_mode()
     def join(self, requests: list[Request]) -> None:
         """Prefill requests and add them as rows; call between `step` and `draw`."""
-        prompts = list(dict.fromkeys(request.prompt for request in requests))  # samples and options share theirs
+        prompts = list(dict.fromkeys(request.prompt for request in requests))  # samples and options share them
         longest = max(map(len, prompts))
         padding = [longest - len(prompt) for prompt in prompts]
         device = self._model.device
@@ -173,7 +173,7 @@ class Batch:
         return output.logits[:, -1].float()
 
     def _keep(self, indices: list[int]) -> None:
-        """Drop the other rows, and the columns that only they had filled."""
+        """Keep only these rows; drop the others, and columns that only they filled."""
         self.rows = [self.rows[index] for index in indices]
         if not indices:
             self._cache, self._mask = _empty_cache(), self._mask.new_zeros((0, 0))
@@ -222,7 +222,7 @@ def _without_barred(logits: torch.Tensor, rows: list[_Row]) -> torch.Tensor:
 
 
 def _sample(logits: torch.Tensor, rows: list[_Row]) -> torch.Tensor:
-    """Draw by exponential noise: the smallest ratio of noise to probability is a token's as often as is probable."""
+    """Draw by exponential noise: each token has the smallest ratio of noise to probability with its probability."""
     column = logits.new_tensor([[row.request.sampling.temperature, row.request.sampling.top_p] for row in rows])
     logits = logits / column[:, :1]
     if bool((column[:, 1] < 1).any()):
@@ -230,14 +230,14 @@ def _sample(logits: torch.Tensor, rows: list[_Row]) -> torch.Tensor:
         dropped = ordered.softmax(-1).cumsum(-1) <= 1 - column[:, 1:]
         dropped[:, -1] = False
         logits = logits.masked_fill(dropped.scatter(1, order, dropped), -torch.inf)
-    noise = torch.empty_like(logits, dtype=torch.float64)  # as vLLM draws it on a CPU: the engines agree on samples too
+    noise = torch.empty_like(logits, dtype=torch.float64)  # as vLLM on a CPU, so that samples agree too
     for index, row in enumerate(rows):
         noise[index].exponential_(generator=row.generator)
     return (noise.reciprocal_() * logits.softmax(-1)).argmax(-1)
 
 
 def _widen(part: torch.Tensor, width: int, dim: int) -> torch.Tensor:
-    """Add zeros on the left of a dimension until it is so wide."""
+    """Pad a dimension with zeros on the left to a width."""
     shape = list(part.shape)
     shape[dim] = width - shape[dim]
     return torch.cat([part.new_zeros(shape), part], dim=dim) if shape[dim] else part

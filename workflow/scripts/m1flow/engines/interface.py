@@ -1,4 +1,4 @@
-"""One interface over the engines that generate: requests of token ids in, completions out as they finish."""
+"""The interface of engines: they take requests of token ids and give completions as they finish."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from m1flow.study.settings.engine import EngineSettings
 
 @dataclass(frozen=True)
 class Sampling:
-    """How the next token is drawn: greedily at temperature 0, else from the request's own stream of that seed."""
+    """Settings for drawing tokens: greedily at temperature 0, else from the request's own stream of the seed."""
 
     temperature: float = 0.0
     top_p: float = 1.0
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse what engines understand differently: vLLM takes a temperature under 0.01 for 0.01, and none over 2."""
+        """Refuse values that engines treat differently: vLLM raises temperatures to 0.01, and takes none over 2."""
         if self.temperature != 0 and not 0.01 <= self.temperature <= 2:
-            raise ValueError(f"temperature is {self.temperature}: it is 0, or from 0.01 to 2")
+            raise ValueError(f"temperature is {self.temperature}: it must be 0, or from 0.01 to 2")
         if not 0 < self.top_p <= 1:
-            raise ValueError(f"top_p is {self.top_p}: it is over 0 and at most 1")
+            raise ValueError(f"top_p is {self.top_p}: it must be over 0 and at most 1")
         if not 0 <= self.seed < 2**63:
-            raise ValueError(f"seed is {self.seed}: it is from 0 to 2**63 - 1")
+            raise ValueError(f"seed is {self.seed}: it must be from 0 to 2**63 - 1")
 
 
 class Until(Protocol):
-    """A text that ends a generation, such as a marker of several tokens; it looks at tokens and changes none."""
+    """A text that ends a generation, such as a marker of several tokens; it changes no tokens."""
 
     def met(self, token_ids: Sequence[int]) -> bool:
-        """Whether the last of these tokens completes the text; called after each token, so it should be quick."""
+        """Whether the last of these tokens completes the text; called after each token, so it must be quick."""
 
 
 def end_of(until: Until | None, token_ids: Sequence[int]) -> int | None:
@@ -50,14 +50,14 @@ class Request:
 
     Attributes:
         prompt: token ids, at least one.
-        max_tokens: at most so many tokens are generated, the stop token counted; at least one.
+        max_tokens: maximum number of generated tokens, stop token included; at least one.
         stop: token ids that end the generation. Nothing else does: a model's end-of-text token must be listed here.
         sampling: how tokens are drawn.
-        logprob: whether the completion tells its log-probability (at temperature 1, before top-p).
-        min_tokens: no stop token is drawn before so many others.
-        given: a completion that is there already: nothing is generated, its log-probability is asked for.
-        until: a text that ends the generation, too. The completion holds all of its tokens, and isn't ``finished``.
-        tag: the caller's own, handed back with the completion.
+        logprob: whether the completion has its log-probability (at temperature 1, before top-p).
+        min_tokens: number of tokens before a stop token may be drawn.
+        given: an existing completion whose log-probability is asked for; nothing is generated.
+        until: a text that also ends the generation. The completion holds all of its tokens, and isn't ``finished``.
+        tag: the caller's own value, handed back with the completion.
     """
 
     prompt: tuple[int, ...]
@@ -72,11 +72,11 @@ class Request:
 
     @classmethod
     def judging(cls, prompt: tuple[int, ...], given: tuple[int, ...], tag: Any = None) -> Request:
-        """Asks how probable ``given`` is after the prompt, at temperature 1."""
+        """A request for the probability of ``given`` after the prompt, at temperature 1."""
         return cls(prompt, len(given), (), logprob=True, given=given, tag=tag)
 
     def __post_init__(self) -> None:
-        """Refuse what no engine can do."""
+        """Refuse requests that no engine can answer."""
         if not self.prompt:
             raise ValueError("a request needs a prompt of at least one token")
         if self.max_tokens < 1:
@@ -91,10 +91,10 @@ class Completion:
 
     Attributes:
         token_ids: the generated tokens, without the stop token.
-        finished: a stop token came; else the limit cut the generation.
-        stop_token: which.
-        logprob: the sum of the log-probabilities of ``token_ids``, where asked for.
-        token_logprobs: the summands.
+        finished: whether a stop token came; else the limit cut the generation.
+        stop_token: the stop token that came.
+        logprob: the sum of the log-probabilities of ``token_ids``, if asked for.
+        token_logprobs: the log-probability of each token.
     """
 
     token_ids: tuple[int, ...]
@@ -123,7 +123,7 @@ class EngineTally:
     decoded_tokens: int = 0
 
     def add(self, request: Request, completion: Completion, cached_tokens: int = 0) -> None:
-        """Count one finished request; what is given is read, not decoded."""
+        """Count one finished request; given tokens count as read, not decoded."""
         self.requests += 1
         self.prompt_tokens += len(request.prompt) + len(request.given)
         self.cached_tokens += cached_tokens
@@ -132,7 +132,7 @@ class EngineTally:
 
 
 class Engine(Protocol):
-    """A model that is loaded and answers requests.
+    """A loaded model that answers requests.
 
     ``model_id`` names the model's weights, tokenizer, configuration and dtype, and not the engine.
     """
@@ -150,7 +150,7 @@ class Engine(Protocol):
 
 
 def check_cpu_will_do(settings: EngineSettings, engine: str) -> None:
-    """Refuse to go on without a GPU where the settings ask for one: on the CPU the model would take for ever.
+    """Refuse to go on without a GPU if the settings ask for one, since a model for GPUs is far too slow on the CPU.
 
     Raises:
         M1FlowError: ``engine.gpus`` asks for GPUs.
@@ -158,17 +158,17 @@ def check_cpu_will_do(settings: EngineSettings, engine: str) -> None:
     if settings.gpus:
         raise M1FlowError(
             f"engine.gpus: {engine} sees no GPU: this machine or job has none, or {engine} is installed as its build "
-            "for CPUs; mend that (docs/running/installation.md, GPUs), or set engine.gpus to 0"
+            "for CPUs; correct that (docs/running/installation.md, GPUs), or set engine.gpus to 0"
         )
 
 
 def check_request(request: Request, context: int, folder: Path | str) -> None:
-    """Refuse a request that doesn't fit the model's context, counting all it may generate.
+    """Refuse a request that doesn't fit the model's context with all tokens that it may generate.
 
     Raises:
         M1FlowError: prompt and limit together are longer than ``context`` tokens.
     """
-    length = len(request.prompt) + request.max_tokens + bool(request.given)  # to judge a text takes one token more
+    length = len(request.prompt) + request.max_tokens + bool(request.given)  # judging a text takes one more token
     if length > context:
         raise M1FlowError(
             f"{folder}: a prompt of {len(request.prompt)} tokens with up to {request.max_tokens} more needs a context "

@@ -1,4 +1,4 @@
-"""An engine that answers from its journal, and journals what it generates."""
+"""An engine that answers from its journal, and journals new generations."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass
 class _Flight:
-    """One generation under way and the requests that wait for it; each asks for at most its limit and its end."""
+    """A generation under way and the requests that wait for it; it covers each one's limit and end."""
 
     request: Request
     waiting: list[Request] = field(default_factory=list)
@@ -30,27 +30,27 @@ class _Flight:
 
 
 class JournalledEngine:
-    """An engine that generates only what its journal doesn't hold, and journals what it generates.
+    """An engine that generates only completions that its journal lacks, and journals them.
 
     The key of a generation is its model, prompt, sampling, stop tokens and whether log-probabilities were asked for;
-    the limit ``max_tokens`` and the text ``until`` are left out. That is exact, because they decide only where a
-    generation ends and not what comes before: greedy decoding takes the likeliest token at each step, sampled decoding
-    takes the noise of step i from the i-th draw of the request's own seeded generator, on every engine. So what was
-    generated under a limit, cut at a smaller one or where a text ends, is what that would have given.
+    the limit ``max_tokens`` and the text ``until`` are left out. This is exact, because they decide only where a
+    generation ends, not the tokens before: greedy decoding takes the likeliest token at each step, and sampled decoding
+    takes the noise of step i from the i-th draw of the request's own seeded generator, on every engine. Therefore a
+    longer generation, cut at a smaller limit or at the end of a text, equals the generation under that limit or text.
 
     Attributes:
-        reused: what was answered from the journal, or by a generation that another request had begun.
-        generated: what had to be generated.
-        seconds: from the opened engine to the last generation, the opening not counted.
+        reused: counts of requests answered from the journal, or by a generation that another request had begun.
+        generated: counts of requests that had to be generated.
+        seconds: time from the opened engine to the last generation, without the opening.
     """
 
     def __init__(self, engine_factory: Callable[[], Engine], model_id: str, journal: Journal) -> None:
-        """Wrap an engine that is opened once something must be generated.
+        """Wrap an engine, which is opened on the first request that must be generated.
 
         Args:
             engine_factory: opens the engine.
-            model_id: what `models.folder.model_id` gives for the model; part of every key.
-            journal: where to look and to append. The caller closes it.
+            model_id: the model's id from `models.folder.model_id`; part of every key.
+            journal: the journal to read and to append to. The caller closes it.
         """
         self.model_id = model_id
         self.reused, self.generated, self.seconds = EngineTally(), EngineTally(), 0.0
@@ -62,7 +62,7 @@ class JournalledEngine:
         self._flights: dict[str, list[_Flight]] = {}
 
     def submit(self, request: Request) -> None:
-        """Answer from the journal, else join an equal generation under way, else generate."""
+        """Answer from the journal, else wait for an equal generation under way, else generate."""
         key = request_key(self.model_id, request)
         stored = self._journal.get(key)
         completion = stored and _answer(stored, request)
@@ -86,7 +86,7 @@ class JournalledEngine:
             while self._ready:
                 yield self._ready.popleft()
             if self._flights:
-                assert self._engine is not None  # flights are its requests
+                assert self._engine is not None  # there are flights only if it is open
                 for generated, completion in self._engine.finished():
                     self._land(generated, completion)
                     while self._ready:
@@ -104,9 +104,7 @@ class JournalledEngine:
         key, flight = generated.tag
         record = _record(completion)
         stored = self._journal.get(key)
-        if (
-            not stored or _answer(stored, generated) is None
-        ):  # else another process was quicker: don't hide its longer record
+        if not stored or _answer(stored, generated) is None:  # otherwise keep the longer record of another process
             self._journal.append(key, record)
         self._flights[key].remove(flight)
         if not self._flights[key]:
@@ -126,7 +124,7 @@ class JournalledEngine:
 
 
 def request_key(model_id: str, request: Request) -> str:
-    """The journal key of a generation: everything that decides its tokens, but not where they are cut."""
+    """The journal key of a generation: everything that decides its tokens, without their limit."""
     sampling = request.sampling
     stream = [sampling.temperature, sampling.top_p, sampling.seed] if sampling.temperature > 0 else "greedy"
     prompt = fingerprint(list(request.prompt))
@@ -145,8 +143,8 @@ def _record(completion: Completion) -> dict:
 def _answer(record: dict, request: Request) -> Completion | None:
     """A stored record as the completion of a request, or None if it is too short.
 
-    A natural end counts its stop token against the limit: n tokens and a stop fit a limit of n + 1. Under a limit of n
-    or less the same generation is cut before its end. A record that was itself cut answers limits up to its length.
+    The stop token counts towards the limit: n tokens and a stop token need a limit of n + 1. Under a limit of n or
+    less, the same generation is cut before its end. A record that was cut answers limits up to its length.
     """
     token_ids, stop_token, logprobs = record["token_ids"], record["stop_token"], record.get("token_logprobs")
     end = end_of(request.until, token_ids)

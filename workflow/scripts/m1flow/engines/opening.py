@@ -23,14 +23,14 @@ def open_engine(model_folder: Path | str, settings: EngineSettings) -> Engine:
 
     Args:
         model_folder: a Hugging Face model folder with safetensors weights.
-        settings: how it runs; ``auto`` takes vllm where it is installed, else transformers.
+        settings: the engine's settings; ``auto`` takes vllm if it is installed, else transformers.
 
     Returns:
-        The engine, which refuses requests beyond what its backend declares that it can do.
+        The engine, which refuses requests beyond the abilities that its backend declares.
 
     Raises:
-        M1FlowError: a model folder that isn't whole, an engine that isn't installed, settings it can't do, no GPU where
-            some were asked for.
+        M1FlowError: the model folder isn't whole, the engine isn't installed or can't do the settings, or GPUs are
+            asked for and there is none.
     """
     check_model_folder(model_folder)
     name = _chosen(settings)
@@ -54,7 +54,7 @@ def _chosen(settings: EngineSettings) -> str:
 
 
 class _LimitedEngine:
-    """An engine that can't do everything; what it can't do is refused before it is asked."""
+    """An engine with limited abilities; requests beyond them are refused before they reach it."""
 
     def __init__(self, engine: Engine, name: str, backend: Backend) -> None:
         self.model_id = engine.model_id

@@ -1,4 +1,4 @@
-"""An engine that runs out of memory once is opened again with smaller settings, and does what it had not finished."""
+"""An engine that is opened again with smaller settings if it runs out of memory, and finishes the open requests."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _CURE = (
 
 
 class RetryingEngine:
-    """Opens an engine at once, and a second time where memory runs out, at the start or later."""
+    """Opens an engine at once, and a second time if memory runs out, at the start or later."""
 
     def __init__(
         self, factory: Callable[[EngineSettings], Engine], settings: EngineSettings, context: Callable[[], int]
@@ -33,7 +33,8 @@ class RetryingEngine:
         Args:
             factory: opens an engine with settings.
             settings: the config's ``engine``.
-            context: gives the tokens of the longest request to come, prompt and all; a smaller engine takes no more.
+            context: gives the length of the longest request to come, in tokens with its prompt; smaller settings
+                allow no more.
 
         Raises:
             M1FlowError: memory doesn't suffice for the smaller settings either.
@@ -60,7 +61,7 @@ class RetryingEngine:
                 continue
             except Exception as error:
                 self._shrink(error)
-            # Only here: while the error is handled, its traceback keeps the engine's tensors alive.
+            # Only after the handler: the error's traceback keeps the engine's tensors alive while it is handled.
             self._engine.close()
             self._engine = self._open()
             for number, request in self._under_way.items():
@@ -84,7 +85,7 @@ class RetryingEngine:
             raise
 
     def _shrink(self, error: Exception) -> None:
-        """Make the settings smaller, once; other errors than of memory go on."""
+        """Make the settings smaller once; errors that are not about memory are raised again."""
         reason = _out_of_memory(error)
         if reason is None:
             raise error
@@ -100,15 +101,15 @@ class RetryingEngine:
 
 
 def smaller_settings(settings: EngineSettings, context: int, reason: str) -> EngineSettings:
-    """Engine settings that need less memory: half the batch, and no longer context than is asked for.
+    """Engine settings that need less memory: half the batch, and no more context than needed.
 
     Args:
         settings: the config's ``engine``.
         context: tokens of the longest request.
-        reason: the engine's error.
+        reason: the message of the engine's error.
     """
     share = settings.gpu_memory_utilization
-    # A cache that is too small wants a larger part of the GPU; otherwise what isn't cache needs more room.
+    # A cache that is too small needs a larger part of the GPU; otherwise the memory outside the cache is too small.
     cache_too_small = any(text in reason.lower() for text in _CACHE_TOO_SMALL)
     return settings.model_copy(
         update={
@@ -120,7 +121,7 @@ def smaller_settings(settings: EngineSettings, context: int, reason: str) -> Eng
 
 
 def _out_of_memory(error: BaseException | None) -> str | None:
-    """An error's message in one line, if the error or one of its causes is about memory."""
+    """The message of an error in one line if it, or one of its causes, is about memory, else None."""
     while error is not None:
         text = str(error).lower()
         if isinstance(error, MemoryError) or any(

@@ -1,1 +1,1 @@
-"""Files that can be trusted: atomic tables, their contracts, provenance, and the journal file."""
+"""Reliable files: atomic tables, their contracts, provenance, and the journal file."""

@@ -56,7 +56,7 @@ def _umask() -> int:
 def atomic_folder(path: Path | str) -> Iterator[Path]:
     """Yield a hidden folder beside ``path``; on success flush it to disk and rename it to ``path``, else remove it.
 
-    What a killed run left of an earlier attempt is removed first. An old ``path`` is moved aside, then removed.
+    Remains of a killed earlier attempt are removed first. An old ``path`` is moved aside, then removed.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -77,6 +77,6 @@ def atomic_folder(path: Path | str) -> Iterator[Path]:
     except BaseException as error:
         shutil.rmtree(partial, ignore_errors=True)
         if isinstance(error, OSError) and error.errno and not error.filename:
-            raise OSError(error.errno, os.strerror(error.errno), str(path)) from error  # a full disk: write names none
+            raise OSError(error.errno, os.strerror(error.errno), str(path)) from error  # a full disk: no file is named
         raise
     shutil.rmtree(old, ignore_errors=True)

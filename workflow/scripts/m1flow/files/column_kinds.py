@@ -1,4 +1,4 @@
-"""Kinds of columns in tables: a kind says how a column is read, written and shown."""
+"""Kinds of columns in tables, which decide how a column is read, written and shown."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import Enum
 
 
 class Kind(Enum):
-    """The content of a column; the value says it in words."""
+    """The kind of a column's content; the value describes it."""
 
     TEXT = "text"
     FLAG = "true or false"
@@ -24,5 +24,5 @@ class Kind(Enum):
 
     @property
     def significant(self) -> bool:
-        """Whether files have six significant digits, so that small values aren't rounded to 0; else six decimals."""
+        """Whether files keep six significant digits, so that small values aren't rounded to 0; else six decimals."""
         return self in (Kind.P, Kind.SECONDS)

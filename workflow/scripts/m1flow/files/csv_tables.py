@@ -1,4 +1,4 @@
-"""Tables as CSV files. The kinds of a table's columns say how they are written and read."""
+"""Tables as CSV files, written and read by the kinds of their columns."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from m1flow.files.column_kinds import Kind
 from m1flow.text.shown import visible
 
 _FORMULA = r"(?:[=@\t]|[+-](?!(?:\d*\.?\d*|\d+\.?\d*[eE][+-]?\d+)\Z))"
-# A text that has apostrophes of its own before a formula gets one more, so that reading takes away what writing put.
+# A text that has apostrophes of its own before a formula gets one more, so that reading removes only what was added.
 _TO_MARK, _MARKED = re.compile(f"'*{_FORMULA}"), re.compile(f"'+{_FORMULA}")
 
 
@@ -23,7 +23,7 @@ def write_csv(path: Path, table: pd.DataFrame, columns: Mapping[str, Kind]) -> N
     """Write a table with the same bytes for the same rows, on every machine.
 
     Characters that hide or reorder text are spelled out. A text that a spreadsheet would take for a formula gets an
-    apostrophe before it, which `read_csv` takes away.
+    apostrophe before it, which `read_csv` removes.
 
     Args:
         path: the file.
@@ -42,14 +42,14 @@ def write_csv(path: Path, table: pd.DataFrame, columns: Mapping[str, Kind]) -> N
 
 
 def read_csv(path: Path, columns: Mapping[str, Kind]) -> pd.DataFrame:
-    """One table, its texts as they were given to `write_csv`; an empty one is NaN.
+    """Read a table with its texts as they were given to `write_csv`; an empty text is NaN.
 
     Args:
         path: the file; it may have more columns than those below, or fewer.
-        columns: what each column holds. Texts stay text, be they 1000 or NA.
+        columns: the kind of each column. Texts stay texts, even 1000 or NA.
 
     Raises:
-        M1FlowError: it can't be read.
+        M1FlowError: the file can't be read.
     """
     texts = [name for name, kind in columns.items() if kind is Kind.TEXT]
     try:

@@ -16,7 +16,7 @@ def fingerprint(value: Any) -> str:
 
 
 def fingerprint_rows(rows: Iterable[Mapping[str, Any]]) -> str:
-    """A hash (32 hex digits) of a table's rows: names, values and order, whatever file holds them and who wrote it.
+    """A hash (32 hex digits) of a table's rows: names, values and order, independent of the file.
 
     Args:
         rows: JSON-like mappings, such as `parquet.iterate_table` yields; they are taken one at a time.

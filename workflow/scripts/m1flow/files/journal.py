@@ -62,7 +62,7 @@ class Journal:
             )
 
     def __contains__(self, key: str) -> bool:
-        """Whether a record is there, appended by this process or another."""
+        """Whether the journal has a record, appended by this process or another."""
         with self._mutex:
             if key not in self._index:
                 self._scan()
@@ -91,9 +91,9 @@ class Journal:
             return json.loads(self._reader.readline())["record"]
 
     def append(self, key: str, record: Any) -> None:
-        """Add a record; it outlives the process once this returns, and the machine once it is flushed to the disk.
+        """Add a record; it survives the process once this returns, and the machine once it is flushed to the disk.
 
-        That happens at an append, when the last flush is over a second ago, and on `close`.
+        The journal is flushed on `close`, and on an append if the last flush is over a second ago.
 
         Args:
             key: plain ASCII without quotes or backslashes, such as `fingerprints.fingerprint` returns.
@@ -113,7 +113,7 @@ class Journal:
                 self._sync()
 
     def close(self) -> None:
-        """Flush to the disk and let go of the file; closing twice is harmless."""
+        """Flush to the disk and close the file; closing twice is harmless."""
         with self._mutex:
             if self._reader.closed:
                 return
@@ -134,13 +134,13 @@ class Journal:
         fcntl.flock(self._handle, fcntl.LOCK_EX)
         try:
             yield
-        except OSError as error:  # a full disk: os.write doesn't say of which file
+        except OSError as error:  # a full disk: os.write doesn't name the file
             raise OSError(error.errno, os.strerror(error.errno or 0), str(self.path)) from error
         finally:
             fcntl.flock(self._handle, fcntl.LOCK_UN)
 
     def _missing_newline(self) -> bytes:
-        """The newline that ends another's torn line, so that the next record starts a line of its own."""
+        """The newline that ends a torn line of another process, so that the next record starts on its own line."""
         size = os.fstat(self._handle).st_size
         return b"" if size == 0 or os.pread(self._handle, 1, size - 1) == b"\n" else b"\n"
 
@@ -165,7 +165,7 @@ class Journal:
 
 
 def _key_of(line: bytes) -> str | None:
-    """The key of a whole line; None where the line is torn or corrupt."""
+    """The key of a whole line; None if the line is torn or corrupt."""
     text = line.rstrip(b"\r\n")
     body, check = text[:-_CHECK_LENGTH], text[-_CHECK_LENGTH:]
     if not body.startswith(_HEAD) or check != _CHECK % zlib.crc32(body):

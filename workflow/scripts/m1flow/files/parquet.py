@@ -1,4 +1,4 @@
-"""Files that can be trusted: atomic Parquet and JSON, the contracts of every table, provenance, one-line errors."""
+"""Parquet tables: written atomically with provenance, checked against their contracts, with one-line errors."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from m1flow.text.shown import one_line
 
 PROVENANCE_KEY = b"m1flow"
 _AS_PARQUET = {"compression": "zstd", "write_page_checksum": True}
-"""With checksums, a flipped bit is an error when it is read, and not another text."""
+"""With checksums, a flipped bit raises an error on reading instead of changing a text."""
 _CHECKED = {"page_checksum_verification": True}
 _CHUNK = 1000
-"""Rows written at a time where a table is too long to be held."""
+"""Number of rows written at a time for tables too long to be held in memory."""
 
 
 def write_table(
@@ -88,10 +88,10 @@ def read_table(
 
 
 def iterate_table(path: Path | str, contract: str) -> Iterator[dict]:
-    """A table's rows as mappings, a part in memory at a time.
+    """A table's rows as mappings, with only a part in memory at a time.
 
     Raises:
-        M1FlowError: as `read_table`; while iterating where a later part is at fault.
+        M1FlowError: as `read_table`; raised while iterating if a later part is at fault.
     """
     names = CONTRACTS[contract].names
     file = _readable(path, contract, names, lambda: pq.ParquetFile(path, **_CHECKED))
@@ -131,7 +131,7 @@ def _named(path: Path | str) -> Iterator[None]:
 
 
 def _typed(path: Path | str, contract: str, wanted: list[str], table: pa.Table) -> pa.Table:
-    """The table with the contract's types in the columns wanted, and no nulls where none may be."""
+    """The table with the contract's types in the columns wanted; nulls are refused where the contract allows none."""
     schema = CONTRACTS[contract]
     for name in wanted:
         if name in schema.names:
@@ -161,7 +161,7 @@ def read_provenance(path: Path | str) -> dict:
     """A table's provenance: the mapping given to `write_table`.
 
     Raises:
-        M1FlowError: the file is missing or no Parquet.
+        M1FlowError: the file is missing or not Parquet.
     """
     with _named(path):
         return json.loads((pq.read_schema(path).metadata or {}).get(PROVENANCE_KEY, b"{}"))

@@ -1,4 +1,4 @@
-"""Rows out of files of the usual kinds, as mappings; an unreadable file is one line that names it."""
+"""Rows of files of the usual kinds, as mappings; an unreadable file raises a one-line error that names it."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def _json_rows(file: Path) -> Iterable[Record]:
         first, _, more = text.partition("\n")
         if not more.strip() or not _is_mapping(first):
             raise
-        return _jsonl_rows(file)  # as data sets on the hub often are
+        return _jsonl_rows(file)  # the form of many data sets on the hub
     if isinstance(content, dict) and content and all(isinstance(rows, list) for rows in content.values()):
         raise M1FlowError(f"{file}: part: missing; the file holds several lists of rows: {', '.join(content)}")
     return _keyed(content)
@@ -73,7 +73,7 @@ def _jsonl_rows(file: Path) -> Iterable[Record]:
 
 
 def _csv_rows(file: Path) -> Iterable[Record]:
-    csv.field_size_limit(1 << 30)  # long passages are no mistake
+    csv.field_size_limit(1 << 30)  # long passages are allowed
     with file.open(encoding="utf-8-sig", newline="") as lines:
         rows = csv.DictReader(lines, strict=True)
         names = list(rows.fieldnames or [])
@@ -81,7 +81,7 @@ def _csv_rows(file: Path) -> Iterable[Record]:
             raise ValueError(f"two columns are called {twice[0]!r}")
         for row in rows:
             if None in row or None in row.values():
-                raise ValueError(f"line {rows.line_num} hasn't {len(names)} cells; quote texts that hold commas")
+                raise ValueError(f"line {rows.line_num} doesn't have {len(names)} cells; quote texts that hold commas")
             yield row
 
 
@@ -109,7 +109,7 @@ READERS: dict[str, Callable[[Path], Iterable[Record]]] = {
 
 
 def data_files(folder: Path, endings: Collection[str] = READERS.keys()) -> list[Path]:
-    """The files in a folder whose names end so, by default all that can be read as rows; hidden ones don't count."""
+    """The files of a folder with these endings, by default all that can be read as rows; hidden files don't count."""
     files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in endings)
     return [path for path in files if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
 
@@ -124,7 +124,7 @@ def read_json_file(file: Path) -> Record:
 
 
 def read_csv_cells(file: Path) -> Iterable[list[str]]:
-    """The cells of a CSV file without header, row by row; blank lines are no rows."""
+    """The cells of a CSV file without header, row by row; blank lines are skipped."""
     with _named(file), file.open(encoding="utf-8-sig", newline="") as lines:
         yield from (cells for cells in csv.reader(lines, strict=True) if cells)
 

@@ -1,1 +1,1 @@
-"""The Hugging Face hub: which files of a repository are read, at which commit, and how models are pushed."""
+"""The Hugging Face hub: choosing and downloading files at locked commits, and pushing models."""

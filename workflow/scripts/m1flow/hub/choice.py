@@ -1,4 +1,4 @@
-"""Choice of a repository's files to read: those of a split, or a model's. Never pickles or code."""
+"""Choice of the files to read in a repository: those of a split or of a model, never pickles or code."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 MODEL_FILES = (
     *("*.safetensors", "*.json", "*.jinja", "merges.txt", "vocab.txt", "tokenizer.model"),
-    *("README.md", "LICENSE*"),  # for the licence on the cards of what is made from it
+    *("README.md", "LICENSE*"),  # for the licence on cards of derived models
 )
 _SPLIT_NAMES = {"validation": ("validation", "valid", "val"), "dev": ("dev", "development")}
 
@@ -28,7 +28,7 @@ def model_files(repository: Repository, files: Mapping[str, Any]) -> list[str]:
     """The files of a model to download: at the top of its repository, of the kinds that are used, by name.
 
     Raises:
-        M1FlowError: it has no safetensors.
+        M1FlowError: the repository has no safetensors.
     """
     chosen = [
         name for name in files if any(fnmatch.fnmatch(name, pattern) for pattern in MODEL_FILES) and "/" not in name
@@ -41,7 +41,7 @@ def model_files(repository: Repository, files: Mapping[str, Any]) -> list[str]:
 
 
 def split_files(repository: Repository, commit: str, files: Mapping[str, Any], settings: DownloadSettings) -> list[str]:
-    """The files of a split: those named, else those the data set's card names, else those named after the split."""
+    """The files of a split: those of ``files``, else those on the data set's card, else those named after the split."""
     readable = sorted(name for name in files if Path(name).suffix in READERS and not name.startswith("."))
     if patterns := settings.files:
         patterns = (patterns,) if isinstance(patterns, str) else patterns
@@ -85,7 +85,7 @@ def _card_header(card: Path) -> dict:
 
 
 def _splits(entry: Mapping[str, Any]) -> dict[str, list[str]]:
-    """A card's config as patterns by split; empty if it doesn't list them."""
+    """A card's config as patterns by split; empty if it lists none."""
     data_files, folder = entry.get("data_files"), entry.get("data_dir")
     if isinstance(data_files, str) or (isinstance(data_files, list) and all(isinstance(f, str) for f in data_files)):
         data_files = [{"split": "train", "path": data_files}]

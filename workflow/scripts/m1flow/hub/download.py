@@ -1,4 +1,4 @@
-"""Downloads: what an entry of the study names, fetched at a locked commit into a folder."""
+"""Downloads: the data set or model of an entry of the study, fetched at a locked commit into a folder."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ def locked_commit(repository: Repository, revision: str | None, lock: Lock) -> s
     """The commit to fetch.
 
     Args:
-        repository: whose commit.
-        revision: what the config names: a commit, a branch or tag (locked under its own name), or nothing.
-        lock: consulted first; written where it doesn't know the repository yet.
+        repository: the repository to fetch from.
+        revision: the config's revision: a commit, a branch or tag (locked under its own name), or None.
+        lock: consulted first; written if it lacks the repository.
 
     Raises:
-        M1FlowError: the config names another revision than the lock has.
+        M1FlowError: the config names a revision other than the locked one.
     """
     if revision and COMMIT.fullmatch(revision):
         commit = revision
@@ -44,13 +44,13 @@ def locked_commit(repository: Repository, revision: str | None, lock: Lock) -> s
 
 
 def download(settings: DownloadSettings, kind: str, where: str, lock: Lock, out: Path | str, **patience: Any) -> dict:
-    """Fetch what an entry of the config names into a folder.
+    """Fetch the data set or model of an entry of the config into a folder.
 
     Args:
-        settings: which files of which repository; ``checksum`` is of the one file.
+        settings: the repository and its files; ``checksum`` is for a single file.
         kind: "dataset" or "model".
         where: "config: <key>", for messages.
-        lock: the study's.
+        lock: the study's lock.
         out: the folder to write, atomically: the data files under their paths in the repository, or links to a
             model's files; and a manifest.
         patience: ``attempts`` and ``first_wait`` of `Repository`.
@@ -59,7 +59,7 @@ def download(settings: DownloadSettings, kind: str, where: str, lock: Lock, out:
         The manifest: hub, kind, commit, and each file's size and checksum.
 
     Raises:
-        M1FlowError: the hub can't be reached, refuses, has no such thing, or sends something else.
+        M1FlowError: the hub can't be reached, refuses, lacks the repository or file, or sends other content.
     """
     repository = Repository(settings.hub, kind, where, **patience)
     commit = locked_commit(repository, settings.revision, lock)
@@ -93,7 +93,9 @@ def download(settings: DownloadSettings, kind: str, where: str, lock: Lock, out:
 
 def _check_published(repository: Repository, cached: Path, name: str, chosen: list[str], published: str) -> None:
     if len(chosen) != 1:
-        raise M1FlowError(f"{repository.where}.checksum: is of one file, and {len(chosen)} are read; name it in files")
+        raise M1FlowError(
+            f"{repository.where}.checksum: is for one file, but {len(chosen)} are read; name that file in files"
+        )
     if (found := file_checksum(cached, published)) != published:
         raise M1FlowError(
             f"{repository.where}.checksum: {name} of {repository.hub} is {found}, not {published}; the file is not the "
@@ -102,7 +104,7 @@ def _check_published(repository: Repository, cached: Path, name: str, chosen: li
 
 
 def _place(cached: Path, target: Path, link: bool) -> None:
-    """Put a cached file in its place: linked where it is huge, else as a file of its own that outlives the cache."""
+    """Put a cached file in its place: linked if it is huge, else as a copy that outlives the cache."""
     target.parent.mkdir(parents=True, exist_ok=True)
     source = cached.resolve()
     if link:

@@ -12,9 +12,9 @@ log = logging.getLogger(__name__)
 
 
 def push(folder: Path, repository: str) -> str:
-    """Upload a model folder to a repository, which is made private where it isn't there yet; returns the commit.
+    """Upload a model folder to a repository, which is created as private if it is missing; returns the commit.
 
-    The token is the hub client's own: HF_TOKEN, or what ``hf auth login`` stored.
+    The token is the hub client's own: HF_TOKEN, or the one stored by ``hf auth login``.
 
     Raises:
         M1FlowError: no token, no right to write, or the hub can't be reached.

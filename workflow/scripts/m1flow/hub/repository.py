@@ -1,11 +1,11 @@
 """Files from the Hugging Face hub: at a locked commit, retried, verified against the hub's checksums, cached as files.
 
-`huggingface_hub` and not `datasets`: it gives one commit, the list of its files with their hashes, and then exactly
-those bytes. `datasets.load_dataset` decides itself which files a split has, may take the hub's converted copy instead,
-and keeps no record of either. Only data and safetensors are ever fetched: no pickles, no code, no loading scripts.
+`huggingface_hub` is used, not `datasets`: it gives one commit, the list of its files with their hashes, and exactly
+their bytes. `datasets.load_dataset` itself decides which files a split has, may take the hub's converted copy instead,
+and records neither. Only data and safetensors are ever fetched: no pickles, no code, no loading scripts.
 
-An interrupted transfer is resumed within a job. After a kill, files that were complete are taken from the hub's cache
-(HF_HOME), whichever study fetched them. The token is HF_TOKEN of the environment; it is neither stored nor logged.
+An interrupted transfer is resumed within a job. After a kill, complete files are taken from the hub's cache (HF_HOME),
+whichever study fetched them. The token is HF_TOKEN of the environment; it is neither stored nor logged.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ log = logging.getLogger(__name__)
 
 ATTEMPTS = 4
 FIRST_WAIT = 1.0
-"""Seconds before the second attempt; each further wait is twice the last."""
+"""Seconds before the second attempt; each further wait is twice the previous one."""
 
 
 class Repository:
     """One data set or model on the hub. Its problems are M1FlowErrors that begin with ``where``."""
 
     def __init__(self, hub: str, kind: str, where: str, attempts: int = ATTEMPTS, first_wait: float = FIRST_WAIT):
-        """Name a repository; nothing is asked of the hub yet.
+        """Name a repository; the hub is not asked yet.
 
         Args:
             hub: its id, "owner/name".
             kind: "dataset" or "model".
             where: "config: <key>", for messages.
-            attempts: how often a request is made before it counts as failed.
-            first_wait: seconds before the second one.
+            attempts: number of times a request is made before it counts as failed.
+            first_wait: seconds before the second attempt.
         """
         from huggingface_hub import HfApi
 
@@ -51,7 +51,7 @@ class Repository:
         self._api = HfApi(endpoint=self._endpoint, token=self._token, library_name="m1flow")
 
     def commit(self, revision: str | None = None) -> str:
-        """The commit that a branch or tag stands for now; the default branch's without one."""
+        """The current commit of a branch or tag; by default, of the default branch."""
         info = self._ask(
             lambda: self._api.repo_info(self.hub, revision=revision, repo_type=self.kind, timeout=30),
             revision or "its default branch",
@@ -71,9 +71,9 @@ class Repository:
         return files
 
     def fetch(self, file: Any, commit: str) -> Path:
-        """A file's path in the cache, downloaded if need be; its hash is the one that the hub lists.
+        """A file's path in the cache, downloaded if needed; its hash is checked against the hub's.
 
-        A copy that differs is removed and fetched anew, as often as a request is repeated.
+        A copy that differs is removed and fetched again, as many times as a request is repeated.
         """
         from huggingface_hub import hf_hub_download
 
@@ -111,7 +111,7 @@ class Repository:
                 return request()
             except (TypeError, AttributeError, NameError):
                 raise  # a mistake in the code, here or in the client
-            except Exception as error:  # whatever else the client raises becomes one line, or another attempt
+            except Exception as error:  # the client's other errors become one line, or another attempt
                 reason, passing = self._reason(error, what)
                 if not passing or attempt + 1 == self._attempts:
                     tries = f" after {attempt + 1} attempts" if attempt else ""
@@ -141,7 +141,7 @@ class Repository:
             )
             return f"{self.hub} is gated; {cure} ({page})", False
         status = getattr(getattr(error, "response", None), "status_code", None)
-        hidden = status == 401 and not self._token  # how the hub answers for what isn't there, or isn't public
+        hidden = status == 401 and not self._token  # the hub's answer for missing or private repositories
         if isinstance(error, errors.RepositoryNotFoundError) or hidden:
             cure = "correct the id, or, if it is private, set HF_TOKEN in the environment"
             return f"no {self.kind} {self.hub!r} on the hub; {cure}", False
@@ -150,7 +150,7 @@ class Repository:
         if isinstance(error, errors.RemoteEntryNotFoundError):
             return f"{self.hub} has no file {what!r}; correct files, see {page}/tree/main", False
         if isinstance(error, errors.HFValidationError):
-            return f"{self.hub!r} is no hub id; write owner/name", False
+            return f"{self.hub!r} is not a hub id; write owner/name", False
         if isinstance(error, errors.OfflineModeIsEnabled):
             return f"{self.hub} is needed from the hub, and HF_HUB_OFFLINE is set; unset it, or use path", False
         if status in (401, 403):
@@ -166,7 +166,7 @@ class Repository:
 
 
 def checksum_of(file: Any) -> str:
-    """The checksum that the hub lists for a file: of its bytes for large files, git's blob hash for others."""
+    """The checksum that the hub lists for a file: a hash of its bytes for large files, git's blob hash for others."""
     return f"sha256:{file.lfs.sha256}" if file.lfs else f"git:{file.blob_id}"
 
 

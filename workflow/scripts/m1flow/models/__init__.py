@@ -1,1 +1,1 @@
-"""Model folders, tokenizers, reasoning formats, and the GPUs that a job takes."""
+"""Model folders, tokenizers, reasoning formats, and claims of GPUs."""

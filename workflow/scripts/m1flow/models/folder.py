@@ -43,7 +43,7 @@ def check_model_folder(folder: Path | str) -> Path:
     if index.is_file():
         listed = set(read_json(index).get("weight_map", {}).values())
         if outside := next((name for name in listed if Path(name).name != name), None):
-            raise M1FlowError(f"{index}: {outside!r} is no file of this folder; make or download the model again")
+            raise M1FlowError(f"{index}: {outside!r} is not a file of this folder; make or download the model again")
         shards = sorted(folder / name for name in listed)
     if not shards:
         raise M1FlowError(
@@ -65,7 +65,7 @@ def model_id(folder: Path | str, dtype: str = "float32") -> str:
     Files of 64 MB and more are hashed once: their hash is remembered in the user's cache folder by path, size and time.
 
     Raises:
-        M1FlowError: the folder isn't whole, or its weights aren't those that `seal` saw.
+        M1FlowError: the folder isn't whole, or its weights differ from those that `seal` recorded.
     """
     folder = check_model_folder(folder)
     members = sorted({path for pattern in _IDENTITY for path in folder.glob(pattern) if path.is_file()})
@@ -81,21 +81,21 @@ def model_id(folder: Path | str, dtype: str = "float32") -> str:
 
 
 def seal(folder: Path | str) -> None:
-    """Write down the hashes of a model's weights, so that `model_id` sees if one changes: a flipped bit is no error."""
+    """Record the hashes of a model's weights, so that `model_id` detects changes such as a flipped bit."""
     folder = Path(folder)
     write_json(folder / _CHECKSUMS, {path.name: fingerprint_path(path) for path in folder.glob("*.safetensors")})
 
 
 def copy_tokenizer(source: Path | str, target: Path) -> None:
-    """Copy a model folder's tokenizer as it is, chat template included: what is trained on is what is asked later."""
+    """Copy a model folder's tokenizer with its chat template, so that training and later prompts agree."""
     for path in {path for pattern in _TOKENIZER_FILES for path in Path(source).glob(pattern) if path.is_file()}:
         shutil.copyfile(path, target / path.name)
 
 
 def link_files(source: Path | str, target: Path) -> None:
-    """Link a model folder's files, and what `seal` wrote down of them, into another folder.
+    """Link a model folder's files, and the hashes that `seal` recorded, into another folder.
 
-    By relative paths within the working directory, so that a project may be moved.
+    Links are relative within the working directory, so that a project may be moved.
     """
     here, source = Path.cwd(), Path(source)
     for file in [*source.iterdir(), source / _CHECKSUMS]:
@@ -108,14 +108,14 @@ def link_files(source: Path | str, target: Path) -> None:
 
 
 def context_length(folder: Path | str, max_model_len: int | None) -> int:
-    """The longest prompt with its completion, in tokens: what ``max_model_len`` asks for, or the model was made for.
+    """The longest prompt with its completion, in tokens: ``max_model_len``, or by default the model's own length.
 
     Args:
-        folder: the model's.
-        max_model_len: the engine's ``max_model_len``; None takes the model's own.
+        folder: the model folder.
+        max_model_len: the engine's ``max_model_len``; None takes the model's own length.
 
     Raises:
-        M1FlowError: ``max_model_len`` is longer than the model's positions go.
+        M1FlowError: ``max_model_len`` exceeds the model's positions.
     """
     config = _read_config(Path(folder))
     own_length = config.get("max_position_embeddings") or config.get("text_config", {}).get("max_position_embeddings")
@@ -135,13 +135,13 @@ def _read_config(folder: Path) -> dict:
         raise M1FlowError(f"{folder}: config.json is missing; delete the folder and make or download the model again")
     config = read_json(path)
     if not isinstance(config, dict) or "model_type" not in config:
-        raise M1FlowError(f"{path}: model_type is missing; this is no Hugging Face model; make or download it again")
+        raise M1FlowError(f"{path}: model_type is missing; this is not a Hugging Face model; make or download it again")
     _check_no_code(path, config)
     return config
 
 
 def _check_no_code(path: Path, config: Any) -> None:
-    """Refuse a model with code of its own: run, it could do anything; left out, the model would be another."""
+    """Refuse a model with its own code: the code could do anything, and without it the model would differ."""
     if isinstance(config, dict) and "auto_map" in config:
         raise M1FlowError(
             f"{path}: auto_map asks for code of the model's own, which is never run; use a model that transformers "
@@ -150,7 +150,7 @@ def _check_no_code(path: Path, config: Any) -> None:
 
 
 def _check_weights(folder: Path, shard: Path) -> None:
-    """Compare a safetensors file's length with what its header promises: a download that broke off is shorter."""
+    """Compare a safetensors file's length with its header: an interrupted download is shorter."""
     if not shard.is_file():
         raise M1FlowError(f"{folder}: {shard.name} is missing, which the index lists; download the model again")
     try:
@@ -179,7 +179,7 @@ def _file_hash(path: Path) -> str:
         if isinstance(remembered, dict) and seen.items() <= remembered.items():
             return remembered["sha256"]
     digest = fingerprint_path(path)
-    with contextlib.suppress(OSError):  # a home that can't be written costs time, not results
+    with contextlib.suppress(OSError):  # a read-only home costs time, but changes no results
         write_json(sidecar, seen | {"sha256": digest})
     return digest
 

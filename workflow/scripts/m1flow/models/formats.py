@@ -1,4 +1,4 @@
-"""Reasoning formats: where thinking starts and ends, and text to token ids in which data can't form control tokens."""
+"""Reasoning formats: the markers around thinking, and encoding in which data can't form control tokens."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _TURN_ENDS = ("<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|end_of_text|>")
 
 @dataclass(frozen=True)
 class TrainingExample:
-    """One training example as token ids; the loss falls on ``input_ids[prompt_tokens:]``, the assistant's turn.
+    """One training example as token ids; the loss counts ``input_ids[prompt_tokens:]``, the assistant's turn.
 
     ``thinking_tokens`` and ``answer_tokens`` count the reasoning and the answer without the format's markers.
     """
@@ -36,9 +36,9 @@ class Formatter:
     A format (`formats.<name>` of the study) is four texts. In m1's (paper section 3, s1's code): ``thinking_start``
     ``<|im_start|>think\n`` opens the assistant's turn; ``thinking_end`` ``\n<|im_start|>answer\n``
     stands between reasoning and answer in training; ``answer_start`` ``Answer: `` begins the answer in training;
-    ``forced_end`` ``<|im_start|>answer\nFinal Answer:`` is appended where a budget cuts the thinking. A format
-    without ``thinking_start`` answers directly, after ``forced_end`` if it has one. ``text_marker``: the end of
-    thinking is no control token but plain text, such as HuatuoGPT-o1's ``## Final Response``.
+    ``forced_end`` ``<|im_start|>answer\nFinal Answer:`` is appended if a budget cuts the thinking. A format
+    without ``thinking_start`` answers directly, after ``forced_end`` if it has one. ``text_marker`` says that
+    the end of thinking is plain text, not a control token, such as HuatuoGPT-o1's ``## Final Response``.
     """
 
     def __init__(self, tokenizer: Any, name: str, spec: FormatSettings, where: str = "the study's config") -> None:
@@ -67,11 +67,11 @@ class Formatter:
             self.thinking_stop = self.answer_stop | set(self.natural_end[:1])
 
     def prompt(self, text: str) -> list[int]:
-        """A user turn and the opening of the assistant's, as the tokenizer's chat template has them."""
+        """A user turn and the opening of the assistant's turn, by the tokenizer's chat template."""
         return [*self._before, *self.encode(text), *self._after]
 
     def encode(self, text: str) -> list[int]:
-        """Token ids of text from data or a model; never a control token, whatever the text says."""
+        """Token ids of text from data or a model, without control tokens whatever the text."""
         return self._safe(text)
 
     def template(self, text: str) -> list[int]:
@@ -88,7 +88,7 @@ class Formatter:
         return [self.decode([token]) for token in range(len(self._tokenizer))]
 
     def answer_opening(self, natural: bool) -> list[int]:
-        """The text between thinking and an option as an answer states it, encoded as in training examples."""
+        """The text between thinking and the option that an answer states, encoded as in training examples."""
         ids = [*self.natural_end, *self._answer_start] if natural else self.forced_end
         text = self.decode(ids)
         return ids if not text or text[-1].isspace() else [*ids, *self.encode(" ")]

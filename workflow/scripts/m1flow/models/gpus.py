@@ -1,4 +1,4 @@
-"""Claiming GPUs for a job, where several jobs share a machine that no scheduler divides."""
+"""Claiming GPUs for a job when several jobs share a machine without a scheduler."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ _POLL_SECONDS = 2.0
 
 @contextlib.contextmanager
 def claimed_gpus(count: int) -> Iterator[list[str]]:
-    """Take so many GPUs that no other job of this user has taken, and show this process no others.
+    """Take GPUs that no other job of this user has taken, and hide all others from this process.
 
-    Each is taken by a lock that ends with the process, however it ends; where too few are free, it waits. Jobs that a
-    scheduler has given different GPUs never wait for each other, whatever numbers it calls them by. Where fewer are
-    visible than are asked for, all of them are taken; the caller says what is wrong. Call it before anything looks for
-    GPUs.
+    Each GPU is taken by a lock that ends with the process; if too few are free, the process waits. Jobs that a
+    scheduler has given different GPUs never wait for each other, even if it calls them by the same numbers. If fewer
+    GPUs are visible than asked for, all of them are taken, and the caller reports the problem. Must be called before
+    anything looks for GPUs.
 
     Args:
-        count: how many; 0 leaves everything as it is.
+        count: number of GPUs; 0 changes nothing.
     """
     visible = _visible_gpus() if count else {}
     if not visible:
@@ -60,12 +60,12 @@ def claimed_gpus(count: int) -> Iterator[list[str]]:
 
 @contextlib.contextmanager
 def claiming_gpus(count: int, opening: Callable[[], Opened]) -> Iterator[Callable[[], Opened]]:
-    """Yield a function that claims GPUs and opens an engine on them; the GPUs are given back at the end.
+    """Yield a function that claims GPUs and opens an engine on them; the GPUs are released at the end.
 
-    So a job that finds all it needs in its journal waits for no GPU.
+    Therefore a job whose journal holds all answers doesn't wait for a GPU.
 
     Args:
-        count: how many GPUs, as of `claimed_gpus`.
+        count: number of GPUs, as in `claimed_gpus`.
         opening: opens the engine; the block has to close it.
     """
     with contextlib.ExitStack() as claim:
@@ -89,7 +89,7 @@ def free_memory() -> None:
 def avoid_slow_attention() -> None:
     """Keep PyTorch from cuDNN's attention, which it prefers on Hopper GPUs for 16-bit numbers.
 
-    cuDNN plans for every shape anew, and shapes change with every token generated and every batch trained on.
+    cuDNN makes a new plan for every shape, and shapes change with every generated token and every training batch.
     """
     import torch
 
@@ -97,7 +97,7 @@ def avoid_slow_attention() -> None:
 
 
 def _take(visible: Mapping[str, str], count: int) -> dict[str, IO]:
-    """Locks by name of the first GPUs that are free."""
+    """Lock the first free GPUs; gives the locks by GPU name."""
     warned = False
     while True:
         taken: dict[str, IO] = {}
@@ -128,14 +128,14 @@ def _lock(unique: str) -> IO | None:
 
 
 def _visible_gpus() -> dict[str, str]:
-    """Names that CUDA takes (numbers, or what the scheduler has set), each with a name that no other GPU has."""
+    """The GPUs' names for CUDA (numbers, or names set by the scheduler), each with a unique name."""
     listed = _listed_gpus()
     names = os.environ[_VISIBLE].split(",") if _VISIBLE in os.environ else map(str, range(len(listed)))
     return {name.strip(): _unique(name.strip(), listed) for name in names if name.strip()}
 
 
 def _unique(name: str, listed: list[str]) -> str:
-    """A GPU's UUID: schedulers call different GPUs 0, each in its own job. Else its name, on this machine and job."""
+    """A GPU's UUID, since schedulers call different GPUs 0, each in its job; else its name with machine and job."""
     if name.isdecimal() and int(name) < len(listed):
         return listed[int(name)]
     if name.isdecimal():
@@ -144,7 +144,7 @@ def _unique(name: str, listed: list[str]) -> str:
 
 
 def _listed_gpus() -> list[str]:
-    """UUIDs of the GPUs that this job may use, by number; none where NVIDIA's program isn't there to tell."""
+    """UUIDs of the GPUs that this job may use, by number; none without NVIDIA's program."""
     try:
         listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=60, check=True)
     except (OSError, subprocess.SubprocessError):

@@ -27,6 +27,6 @@ class MarkerEnd:
         )
 
     def start(self, token_ids: Sequence[int]) -> int:
-        """Where the marker that the last token completes begins: the number of tokens before it."""
+        """The number of tokens before the marker that the last token completes."""
         lengths = range(1, min(len(self.marker), len(token_ids)) + 1)
         return len(token_ids) - next(n for n in lengths if self.marker in self._decode(token_ids[-n:]))

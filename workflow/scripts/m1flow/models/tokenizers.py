@@ -20,7 +20,7 @@ def load_tokenizer(folder: Path | str) -> Any:
     """The tokenizer of a model folder, without running code from it."""
     if not (Path(folder) / "tokenizer_config.json").is_file():
         raise M1FlowError(f"{folder}: no tokenizer_config.json in this model folder; make or download the model again")
-    if (Path(folder) / "tokenizer.json").is_file():  # all there is to know, and read without importing torch
+    if (Path(folder) / "tokenizer.json").is_file():  # it is complete, and is read without importing torch
         from transformers import PreTrainedTokenizerFast
 
         loader: Any = PreTrainedTokenizerFast
@@ -37,7 +37,7 @@ def load_tokenizer(folder: Path | str) -> Any:
 
 
 def tokenizer_fingerprint(folder: Path | str) -> str:
-    """A hash of all that decides how a model folder's tokenizer turns turns into ids, its chat template included."""
+    """A hash of everything in a model folder that decides the token ids of a turn, chat template included."""
     files = [Path(folder) / name for name in _TOKENIZER_FILES]
     return fingerprint([[file.name, fingerprint_path(file)] for file in files if file.is_file()])
 
@@ -46,7 +46,7 @@ class SafeEncoder:
     """Encodes text piecewise so that no control token of the tokenizer can match: each one's spelling is split.
 
     Tokenizers match added tokens (``<|im_end|>``, ``</think>``) in the raw text before anything else, flagged special
-    or not. Splitting every occurrence after its first character leaves pieces that spell none, and whose ids decode
+    or not. Splitting every occurrence after its first character leaves pieces without a control token, whose ids decode
     to the same text.
     """
 

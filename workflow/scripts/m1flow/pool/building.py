@@ -1,4 +1,4 @@
-"""The pool: training questions of all sources, each once, and none that a benchmark asks."""
+"""The pool: training questions of all sources without duplicates, and without questions that a benchmark asks."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 MODES = ("stem", "paper")
 SAME_SET = 0.9
-"""Share of a benchmark's questions in a source, from which on the two are the same set of questions."""
+"""A benchmark with at least this share of its questions in a source counts as the same set as the source."""
 
 
 def build_pool(
@@ -35,27 +35,27 @@ def build_pool(
     origins: Mapping[str, Mapping[str, str]] | None = None,
     processes: int = 1,
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict]:
-    """Deduplicate within and across sources, then drop what a benchmark asks, and measure how well that is found.
+    """Deduplicate within and across sources, drop questions that a benchmark asks, and measure how many are found.
 
-    Of duplicates the first stays, in the order of ``sources`` and of their rows. Duplicates are found before
-    contamination, so that a near copy of a contaminated question goes with it.
+    The first of duplicates is kept, in the order of ``sources`` and of their rows. Duplicates are found before
+    contamination, so that a near copy of a contaminated question is removed with it.
 
     Args:
         sources: questions tables.
         benchmarks: questions tables that must not leak into training.
         settings: the study's. From ``similarity`` on (`fuzz.ratio`, 0-100) two questions, with their options, are
-            duplicates; 100 asks for equality (up to case, and for benchmark questions up to formatting).
-        origins: "sources" and "benchmarks", each: its name -> the upstream data set that its ``origin_id``s come from.
-        processes: how many to use at most; the result doesn't depend on it.
+            duplicates; 100 asks for equality (ignoring case, and for benchmark questions formatting).
+        origins: under "sources" and "benchmarks": name -> the upstream data set that its ``origin_id``s come from.
+        processes: the maximum number; the result doesn't depend on it.
 
     Returns:
-        The pool (questions contract); the removed rows (pool_removed contract, and ``rule``: which test caught them);
+        The pool (questions contract); the removed rows (pool_removed contract, with ``rule``, the test that caught it);
         and counts: per source ``questions``, ``duplicate``, ``contaminated``, ``kept``, the same in ``total``,
         ``contaminated_by`` benchmark, ``rules`` by reason, ``decontamination``: the mode, and ``recall``: by kind and
-        mode how many copies were ``planted`` and ``caught``.
+        mode the numbers of copies ``planted`` and ``caught``.
 
     Raises:
-        M1FlowError: ids collide, a benchmark is also a source, or nothing is left of a source.
+        M1FlowError: ids collide, a benchmark is also a source, or no question of a source is left.
     """
     origins = origins or {}
     threshold, mode = float(settings.similarity), settings.decontamination
@@ -79,7 +79,7 @@ def build_pool(
 
 
 def _concat(tables: Sequence[pd.DataFrame], section: str) -> pd.DataFrame:
-    """All tables under each other; ids must tell questions apart."""
+    """All tables as one; ids must tell questions apart."""
     columns = CONTRACTS["questions"].names
     if not tables:
         return pd.DataFrame(columns=columns)
@@ -107,7 +107,7 @@ def _refuse_same_sets(
     questions: pd.DataFrame,
     origins: Mapping[str, Mapping[str, str]],
 ) -> None:
-    """Refuse a benchmark that is also a source: training on it, or removing all of it, is hardly intended."""
+    """Refuse a benchmark that is also a source: to train on it, or to remove all of it, is hardly intended."""
     holders: dict[Any, set[str]] = {}
     for source, question, origin in zip(
         pool["source"], folded, origin_keys(pool, origins.get("sources", {})), strict=True
@@ -140,7 +140,7 @@ def _key(question: FoldedQuestion) -> tuple:
 def _duplicates(
     pool: pd.DataFrame, threshold: float, origins: Mapping[str, str], processes: int
 ) -> dict[int, tuple[int, str, float]]:
-    """Rows to remove: row -> (the kept row it repeats, rule, similarity); what repeats only removed rows stays."""
+    """Rows to remove: row -> (the kept row it repeats, rule, similarity); rows that repeat only removed rows stay."""
     rows = zip(pool["context"], pool["stem"], pool["options"], strict=True)
     texts = ["\n".join([f"{context}\n{stem}", *sorted(options)]).casefold() for context, stem, options in rows]
     first: dict[str, int] = {}
@@ -148,7 +148,7 @@ def _duplicates(
     keys = origin_keys(pool, origins)
     for row, text in enumerate(texts):
         first.setdefault(text, row)
-    # Equal texts share their similar texts, so only the first of them need be compared with others.
+    # Equal texts have the same similar texts, so only the first of equal ones is compared.
     distinct = list(first)
     earlier: dict[int, list[tuple[int, float]]] = {}
     for i, j, score in zip(*similar_pairs(distinct, distinct, threshold, processes), strict=True):
@@ -193,7 +193,7 @@ def _removed(
 
 
 def _recall(index: BenchmarkIndex, settings: PoolSettings) -> list[dict[str, Any]]:
-    """The number of planted copies of each kind that each mode catches. They never enter the pool."""
+    """The number of planted copies of each kind that each mode catches. The copies never enter the pool."""
     found = []
     for kind, copies in planted_copies(index.questions, settings.planted, settings.seed).items():
         for mode in MODES:

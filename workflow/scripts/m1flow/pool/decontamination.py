@@ -18,22 +18,22 @@ from m1flow.study.settings.pool import EXACT
 log = logging.getLogger(__name__)
 
 DISTINCTIVE = 45.0
-"""Nats: a stem at least this surprising is asked once. "Which of the following is true?" has 8, a vignette 150."""
+"""In nats: a stem with at least this surprise is unique. "Which of the following is true?" has 8, a vignette 150."""
 
 SPECIFIC = 25.0
-"""Nats: word for word, such a question is asked once, whatever its options."""
+"""In nats: a stem with this surprise, repeated word for word, is the same question whatever its options."""
 
 RECOGNISABLE = 18.0
-"""Nats: stem and right answer together are so surprising that both are the same only in the same question."""
+"""In nats: if stem and right answer have this surprise together, only the same question has both."""
 
 LONG_WORDS = 25
-"""Words of a stem from which on a word put in another's place doesn't make another question of it."""
+"""Number of words from which on a stem with one word replaced is still the same question."""
 
 PASSAGE_WORDS = 40
-"""Words of a context that is a passage, not a heading."""
+"""Number of words from which on a context is a passage, not a heading."""
 
 ALL, NEARLY_ALL, MOST, MANY, HALF, FEW = 0.999, 0.9, 0.75, 0.65, 0.5, 0.1
-"""Shares, by surprise. Unrelated questions on one subject share up to half of a stem's word pairs, rarely 0.65."""
+"""Shares of surprise. Unrelated questions on one subject share up to half of a stem's word pairs, rarely 0.65."""
 
 
 class Match(NamedTuple):
@@ -46,14 +46,14 @@ class Match(NamedTuple):
 
 
 class BenchmarkIndex:
-    """The benchmarks' questions, ready to be looked for.
+    """An index of the benchmarks' questions, for finding their copies.
 
     Args:
         questions: questions table of all benchmarks.
-        pool: folded questions in which words are counted, to tell rare ones from common ones.
+        pool: folded questions whose words are counted, to tell rare words from common ones.
         similarity: 0-100, for `fuzz.ratio`; at 100 only equal questions match.
         origins: see `origin_keys`.
-        processes: how many to use at most.
+        processes: the maximum number.
     """
 
     def __init__(
@@ -87,11 +87,11 @@ class BenchmarkIndex:
         Args:
             mode: "stem" or "paper".
             questions: questions table.
-            folded: the same questions, where `folded_questions` has folded them already.
+            folded: the same questions folded, if `folded_questions` was already called.
             origins: see `origin_keys`.
 
         Returns:
-            Row position -> the benchmark question it copies best: the most similar one, of those the first.
+            Row position -> the benchmark question it copies: the most similar one; of equally similar ones the first.
         """
         found: dict[int, Match] = {}
         for match in self.matches(mode, questions, folded, origins):
@@ -107,7 +107,7 @@ class BenchmarkIndex:
         folded: Sequence[FoldedQuestion] | None = None,
         origins: Mapping[str, str] | None = None,
     ) -> Iterator[Match]:
-        """Every copy of every benchmark question, once for each test that finds it; for the arguments see `find`."""
+        """Every copy of every benchmark question, once per test that finds it; for the arguments see `find`."""
         if not len(self.questions) or not len(questions):
             return
         if mode == "paper":
@@ -142,14 +142,14 @@ class BenchmarkIndex:
         question = self._folded[position]
         if self._surprise[position] >= SPECIFIC or question.joined[1] == candidate.joined[1]:
             return True
-        # Where equality is asked for, questions come from templates: the same text is the same question, common or not.
+        # Equality is asked for where questions come from templates: there, equal texts are one question, common or not.
         return question.answer == candidate.answer and (self.similarity >= EXACT or self._is_recognisable(position))
 
     def _is_recognisable(self, position: int) -> bool:
         return self._surprise[position] + self._rarity.of(self._folded[position].answer.split()) >= RECOGNISABLE
 
     def _find_contained(self, candidates: Sequence[FoldedQuestion]) -> Iterator[Match]:
-        """Copies by the words and word pairs they hold."""
+        """Copies found by their words and word pairs."""
         units, owners, tests = [], [], []
         for position, question in enumerate(self._folded):
             distinctive = self._surprise[position] >= DISTINCTIVE
@@ -182,7 +182,7 @@ class BenchmarkIndex:
         if self._surprise[position] >= DISTINCTIVE:
             if pairs >= ALL:
                 return "contained"
-            # Dropped words leave nothing in their place; in a short stem, another word asks another question.
+            # Dropped words are not replaced by others; in a short stem, a replaced word makes another question.
             in_place = len(question.stem.split()) >= LONG_WORDS or self._new(question, candidate) <= FEW
             if pairs >= (MANY if options >= HALF else MOST) and (in_place or answer or options >= HALF):
                 return "words"
@@ -211,12 +211,12 @@ class BenchmarkIndex:
         return sum(self._rarity.word(word) * min(count, candidate.words[word]) for word, count in stem.items()) / total
 
     def _new(self, question: FoldedQuestion, candidate: FoldedQuestion) -> float:
-        """The share of the other stem that isn't in the benchmark question."""
+        """The share of the candidate's stem that isn't in the benchmark question."""
         stem = candidate.stem.split()
         return self._rarity.of(word for word in stem if word not in question.words) / self._rarity.of(stem)
 
     def _find_similar(self, candidates: Sequence[FoldedQuestion]) -> Iterator[Match]:
-        """Copies by the characters of their stems; short stems need the answer or the options to agree as well."""
+        """Copies found by the characters of their stems; for short stems the answer or options must agree as well."""
         places = [position for position in range(len(self._folded)) if self._is_recognisable(position)]
         stems = [self._folded[position].stem for position in places]
         candidate_stems = [candidate.stem for candidate in candidates]
@@ -230,11 +230,11 @@ class BenchmarkIndex:
 
 
 def origin_keys(questions: pd.DataFrame, origins: Mapping[str, str]) -> list[tuple[str, str] | None]:
-    """The upstream data set and row of each question, where they are known.
+    """The upstream data set and row of each question, if known.
 
     Args:
         questions: questions table.
-        origins: set (the column source) -> the upstream data set its ``origin_id``s belong to; "pubmed" for instance.
+        origins: value of the column source -> the upstream data set of its ``origin_id``s, such as "pubmed".
     """
     rows = zip(questions["source"], questions["origin_id"], strict=True)
     return [(origins[source], origin_id) if source in origins else None for source, origin_id in rows]

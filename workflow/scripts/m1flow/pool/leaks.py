@@ -1,9 +1,9 @@
-"""Benchmark questions that the training data hold, of benchmarks that the pool isn't decontaminated against.
+"""Benchmark questions in the training data, of benchmarks that the pool isn't decontaminated against.
 
-They are looked for once, in the whole pool: the questions of every dataset are the pool's, so what a dataset holds
-follows by its ids, from the same tests with the same weights of words. These are the tests that take copies out of the
-pool, with words counted in all sources' questions as there: a training question is found here if and only if the pool
-would have lost it, had it been decontaminated against the benchmark.
+The whole pool is searched once: the questions of every dataset come from the pool, so the leaks in a dataset follow
+from its ids. The tests are those of decontamination, and words are counted in all sources' questions as there.
+Therefore a training question is found here if and only if decontamination against the benchmark would have removed it
+from the pool.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ def find_leaks(
     origins: Mapping[str, Mapping[str, str]] | None = None,
     processes: int = 1,
 ) -> pd.DataFrame:
-    """Every pair of a benchmark question and a training question that asks it, once, by its most similar match.
+    """Every pair of a benchmark question and a training question that copies it, each once, by its most similar match.
 
     Args:
         pool: questions table.
-        removed: what left the pool; counts words only.
+        removed: questions removed from the pool; used only to count words.
         benchmarks: questions tables.
         settings: see `building.build_pool`.
-        trained_on: ids of the questions of what models were trained on, by name.
+        trained_on: names of datasets and corpora that models were trained on -> ids of their questions.
         origins: see `building.build_pool`.
-        processes: how many to use at most; the result doesn't depend on it.
+        processes: the maximum number; the result doesn't depend on it.
 
     Returns:
         Rows of the leaked contract: benchmarks and their questions in order, training questions in the pool's order.

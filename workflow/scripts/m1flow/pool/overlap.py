@@ -1,6 +1,6 @@
-"""Overlap of questions with benchmark questions: words and word pairs, weighted by how rare they are.
+"""Overlap of questions with benchmark questions: words and word pairs, weighted by their rarity.
 
-Everything here is about folded text: case, accents, punctuation and white space are gone, words are what is left.
+All functions work on folded text, which is reduced to words: no case, accents, punctuation or white space.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ import pandas as pd
 from scipy import sparse
 
 PRIOR = 1000
-"""Questions added to those that words are counted in, so that in a small pool a word seen once isn't common."""
+"""Added to the number of questions that words are counted in, so that in a small pool no single word is common."""
 
 ROWS_TOGETHER = 4096
 COMMON = 300
-"""A feature that more questions than this hold isn't worth looking up."""
+"""A feature in more questions than this is not looked up."""
 
 LEAST_KEPT = 0.7
-"""Share of a unit's surprise that is looked up all the same."""
+"""The share of a unit's surprise that is looked up in any case."""
 
 Feature = tuple[str, str]
 
@@ -58,17 +58,17 @@ class FoldedQuestion:
 
     @property
     def text(self) -> str:
-        """Everything, with spaces around, so that `in` finds whole words."""
+        """The whole text between spaces, so that `in` finds whole words."""
         return f" {self.body} {' '.join(self.options)} "
 
     @cached_property
     def words(self) -> Counter[str]:
-        """How often each word is in the question and its options."""
+        """The number of times that each word occurs in the question and its options."""
         return Counter(self.text.split())
 
     @cached_property
     def features(self) -> set[Feature]:
-        """Neighbouring words in the question, within each option, and each option as a whole."""
+        """Pairs of neighbouring words in the question and in each option, and each option as a whole."""
         return set(word_pairs(self.body)) | set(options_features(self.options))
 
     @property
@@ -77,25 +77,25 @@ class FoldedQuestion:
         return self.body.replace(" ", ""), sorted(option.replace(" ", "") for option in self.options)
 
     def holds(self, option: str) -> bool:
-        """Whether this is one of the options, or somewhere in the text."""
+        """Whether ``option`` is one of the options, or occurs in the text."""
         return option in self.options or f" {option} " in self.text
 
 
 def word_pairs(text: str) -> Iterator[Feature]:
-    """Neighbouring words; of a single word, that word."""
+    """Pairs of neighbouring words; the word itself if there is only one."""
     words = text.split()
     return zip(words, words[1:] or [""], strict=False)
 
 
 def options_features(options: Iterable[str]) -> Iterator[Feature]:
-    """Each option as a whole, and its neighbouring words."""
+    """Each option as a whole, and its pairs of neighbouring words."""
     for option in options:
         yield "", option
         yield from word_pairs(option)
 
 
 def folded_questions(questions: pd.DataFrame) -> list[FoldedQuestion]:
-    """The questions of a table, folded. A text without words (a formula's signs) stays as it is."""
+    """The questions of a table, folded. A text without words (such as a formula) stays unchanged."""
     rows = zip(questions["context"], questions["stem"], questions["options"], questions["answer_index"], strict=True)
     found = []
     for context, stem, options, answer_index in rows:
@@ -105,7 +105,7 @@ def folded_questions(questions: pd.DataFrame) -> list[FoldedQuestion]:
 
 
 class Rarity:
-    """How surprising words are among some questions: minus the logarithm of the share of questions that hold them."""
+    """The surprise of words among questions: minus the logarithm of the share of questions that hold them."""
 
     def __init__(self, questions: Iterable[FoldedQuestion]):
         self._holders: Counter[str] = Counter()
@@ -121,7 +121,7 @@ class Rarity:
         return math.log((self._questions + PRIOR) / (min(self._holders[word], self._questions) + 1))
 
     def feature(self, feature: Feature) -> float:
-        """The surprise of the rarest word: that of a pair would count the words between pairs twice."""
+        """The surprise of a feature's rarest word; sums over pairs would count the words that they share twice."""
         first, second = feature
         return max(map(self.word, second.split() or [""])) if not first else max(self.word(first), self.word(second))
 
@@ -139,8 +139,8 @@ def containing(
 ) -> Iterator[tuple[int, int]]:
     """Pairs (unit, question) where the question holds at least ``share`` of the unit's features, by surprise.
 
-    Most of the time would go to features that many questions share ("of the"), so those are left out while a unit keeps
-    at least LEAST_KEPT of its surprise. What is left out counts as held: pairs below ``share`` may come, none above it
+    Features that many questions share ("of the") would take most of the time, so they are left out while a unit keeps
+    at least LEAST_KEPT of its surprise. They then count as held: pairs below ``share`` may be given, but none above it
     is missed.
     """
     vocabulary: dict[Feature, int] = {}
@@ -172,7 +172,7 @@ def containing(
 
 
 def _incidence(questions: Sequence[FoldedQuestion], vocabulary: dict[Feature, int]) -> sparse.csr_array:
-    """Questions x features: 1 where a question holds a feature."""
+    """A matrix of questions x features, 1 where a question holds a feature."""
     members, ends = array("i"), array("q", [0])
     for question in questions:
         features = {*word_pairs(question.body), *options_features(question.options)}

@@ -1,4 +1,4 @@
-"""Copies of benchmark questions in disguise, planted to measure how many of each kind decontamination catches."""
+"""Planted copies: disguised benchmark questions that measure how many of each kind decontamination catches."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ def planted_copies(benchmarks: pd.DataFrame, size: int, seed: int) -> dict[str, 
 
     Args:
         benchmarks: questions table.
-        size: how many questions to copy in each kind; all where there are fewer.
-        seed: of the sample and of the disguises.
+        size: number of questions to copy in each kind; all if there are fewer.
+        seed: draws the sample and the disguises.
 
     Returns:
-        Kind -> questions table, in the same order for all kinds; a kind that can't change a question (there is one
-        sentence to reorder) leaves it out. Ids and origins are those of no question.
+        Kind -> questions table, in the same order for all kinds; a kind leaves out questions that it can't change
+        (one sentence can't be reordered). Ids and origins differ from those of all questions.
     """
     sample = benchmarks.sample(min(size, len(benchmarks)), random_state=seed)
     found = {}
@@ -123,4 +123,4 @@ KINDS: dict[str, Callable[[dict[str, Any], random.Random], dict[str, Any] | None
     "5 % of words dropped": _words_dropped,
     "sentences reordered": _sentences_reordered,
 }
-"""The disguises of a copy, by name; a result of None: the question can't be disguised so."""
+"""Functions that disguise a question, by name; they return None if the question can't be disguised that way."""

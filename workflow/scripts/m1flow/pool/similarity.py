@@ -1,6 +1,6 @@
 """An exact join of similar texts: every pair whose ``rapidfuzz.fuzz.ratio`` reaches a threshold, and no other.
 
-``ratio(a, b) >= t`` says that at most ``D = (1 - t / 100) (|a| + |b|)`` characters are inserted or deleted between a
+``ratio(a, b) >= t`` means that at most ``D = (1 - t / 100) (|a| + |b|)`` characters are inserted or deleted between a
 and b. Two bounds follow, and only pairs within both are compared:
 
 * the lengths differ by at most D;
@@ -33,15 +33,15 @@ from m1flow.study.settings.pool import EXACT
 log = logging.getLogger(__name__)
 
 ALONE_BELOW = 50_000_000
-"""Pairs within the length bound from which a second process is worth its start."""
+"""Number of pairs within the length bound from which on a second process is worth starting."""
 
 TILE_ROWS, TILE_COLUMNS = 32, 4096
-"""A tile of pairs looked at together: 1 MB for one word of their signatures, which fits a core's cache."""
+"""Size of a tile of pairs compared together: 1 MB for one word of their signatures, which fits a core's cache."""
 
 TASK_ROWS = 512
 VERIFIED_TOGETHER = 200_000
 SIGNED_TOGETHER = 1 << 21
-"""Bits of signatures made together: what goes with them fits the cache."""
+"""Number of signature bits made together, so that their data fits the cache."""
 
 SLACK = 1e-6
 
@@ -56,9 +56,9 @@ class Pairs(NamedTuple):
 
 @dataclass(frozen=True)
 class Level:
-    """How texts up to ``longest`` characters are signed: by ``q``-grams in ``bits`` bits.
+    """The signature of texts up to ``longest`` characters: ``q``-grams hashed to ``bits`` bits.
 
-    Any choice is lossless. These let less than one in a thousand unrelated medical questions of a like length pass.
+    Every choice is lossless. These values pass under one in a thousand unrelated medical questions of similar length.
     """
 
     longest: float
@@ -85,10 +85,10 @@ def similar_pairs(left: Sequence[str], right: Sequence[str], threshold: float, p
         left: texts.
         right: texts; the same object again for the pairs i < j of one list.
         threshold: 0-100; 100 asks for equality and costs no comparisons.
-        processes: how many to use at most. The result doesn't depend on it.
+        processes: the maximum number. The result doesn't depend on it.
 
     Returns:
-        The pairs, sorted by i, then j. Memory is flat but for the result: give distinct texts where many are equal.
+        The pairs, sorted by i, then j. Only the result's memory grows: give distinct texts if many are equal.
     """
     if threshold >= EXACT:
         return _sorted_pairs(_equal_pairs(left, right))
@@ -141,16 +141,16 @@ class _Sorted:
         self._signatures: dict[Level, np.ndarray] = {}
 
     def place(self, length: float, side: Literal["left", "right"] = "left") -> int:
-        """Where texts of this length begin, or with side "right" end."""
+        """The place where texts of this length begin, or with side "right" end."""
         return int(np.searchsorted(self.lengths, length, side))
 
     def span(self, level: Level) -> tuple[int, int]:
-        """From where to where texts may be compared with those of the level."""
+        """The range of texts that may be compared with those of the level."""
         below = max((other.longest for other in LEVELS if other.longest < level.longest), default=0)
         return self.place(below * self._band - 1), self.place(level.longest / self._band + 1, "right")
 
     def signatures(self, level: Level, low: int, high: int) -> np.ndarray:
-        """Words x texts (uint64) of the texts low to high, which lie in the level's span."""
+        """Signatures (words x texts, uint64) of the texts low to high, which lie in the level's span."""
         start, stop = self.span(level)
         if level not in self._signatures:
             if self._files:
@@ -167,7 +167,7 @@ class _Sorted:
         file.flush()
 
     def _file(self, level: Level, number: int, mode: Literal["r", "r+"]) -> np.memmap:
-        assert self._files is not None  # only processes that share their memory write files
+        assert self._files is not None  # files are written only by processes that share memory
         path = self._files.with_name(f"{self._files.name}-{level.q}-{level.bits}")
         if mode != "r":
             with path.open("ab") as file:
@@ -218,7 +218,7 @@ class _Join:
         return Pairs(*(np.concatenate(column) for column in zip(*found, strict=True)))
 
     def _near(self, first: int, last: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Pairs (places in the sorted lists) within both bounds."""
+        """Pairs within both bounds, as places in the sorted lists."""
         stop = first
         while (start := stop) < last:
             shortest = self.rows.lengths[start]
@@ -265,7 +265,7 @@ class _Join:
 
 
 def _bits_apart(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """Rows x columns: in how many bits signatures differ. All 256 bits wrap to 0: one more pair to verify."""
+    """The number of differing bits of signatures, rows x columns. 256 wraps to 0, which adds one pair to verify."""
     apart = np.zeros((rows.shape[1], columns.shape[1]), np.uint8 if len(rows) <= 4 else np.uint16)
     different = np.empty(apart.shape, np.uint64)
     counts = np.empty(apart.shape, np.uint8)
@@ -277,7 +277,7 @@ def _bits_apart(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
 
 
 def _sign(texts: Sequence[str], level: Level) -> np.ndarray:
-    """Words x texts (uint64): bit h is set where a member of the text's bag of q-grams hashes to h."""
+    """Signatures (words x texts, uint64): bit h is set if a member of the text's bag of q-grams hashes to h."""
     signatures = np.empty((level.bits // 64, len(texts)), np.uint64)
     step = SIGNED_TOGETHER // level.bits
     for start in range(0, len(texts), step):
@@ -289,14 +289,14 @@ def _sign(texts: Sequence[str], level: Level) -> np.ndarray:
 
 
 def _bags(texts: Sequence[str], q: int) -> tuple[np.ndarray, np.ndarray]:
-    """The members of all texts' bags of q-grams: whose each is, and a number for the q-gram and which of its kind."""
+    """The members of all texts' bags of q-grams: each one's text, and a number for the q-gram and its occurrence."""
     codes = np.frombuffer("".join(texts).encode("utf-32-le", "surrogatepass"), np.uint32)
     owner = np.repeat(np.arange(len(texts), dtype=np.uint64), np.fromiter(map(len, texts), np.int64, len(texts)))
     count = max(0, len(codes) - q + 1)
     gram = np.zeros(count, np.uint64)
     for shift in range(q):
         gram = _mixed(gram + codes[shift : shift + count])
-    whole = owner[:count] == owner[len(owner) - count :]  # not across the border of two texts
+    whole = owner[:count] == owner[len(owner) - count :]  # no q-grams across the border of two texts
     low = np.uint64(32)
     members = np.sort(owner[:count][whole] << low | gram[whole] >> low)
     place = np.arange(len(members), dtype=np.uint64)
@@ -307,7 +307,7 @@ def _bags(texts: Sequence[str], q: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _mixed(numbers: np.ndarray) -> np.ndarray:
-    """Numbers (uint64) well scattered (the finaliser of splitmix64)."""
+    """The numbers (uint64) scattered by the finaliser of splitmix64."""
     numbers = (numbers ^ numbers >> np.uint64(30)) * np.uint64(0xBF58476D1CE4E5B9)
     numbers = (numbers ^ numbers >> np.uint64(27)) * np.uint64(0x94D049BB133111EB)
     return numbers ^ numbers >> np.uint64(31)

@@ -1,1 +1,1 @@
-"""The question: adapters that read it, its id, the order of its options, and the formulary of the demo."""
+"""Questions: adapters that read them, their ids, the order of their options, and the demo's formulary."""

@@ -1,4 +1,4 @@
-"""Adapters: what each one declares, and the function that gives rows."""
+"""Adapters: the declarations of an adapter, and the function that gives its rows."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class Adapter(AdapterDeclaration):
 
     Attributes:
         rows: gives the rows of a source or benchmark, as `question.make_questions` takes them: ``stem``, ``options``,
-            ``answer_index`` and, where there is one, ``context``, ``origin_id``, ``split``, ``domain`` and ``drop``
-            (why the row is left out).
+            ``answer_index`` and, if there is one, ``context``, ``origin_id``, ``split``, ``domain`` and ``drop``
+            (the reason to leave out the row).
     """
 
     rows: Callable[[SourceEntry], Iterator[Record]]

@@ -1,4 +1,4 @@
-"""One entry of sources or benchmarks: its settings, its rows, and how its problems are named."""
+"""One entry of sources or benchmarks: its settings, its rows, and the wording of its problems."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from m1flow.study.settings.section import plain
 
 
 class SourceEntry:
-    """One entry of ``sources`` or ``benchmarks``: its settings, and how its problems are named."""
+    """One entry of ``sources`` or ``benchmarks``: its settings, its files, and their rows."""
 
     def __init__(
         self, name: str, settings: QuestionSetSettings, formulary: FormularySettings, reads: Collection[str]
     ) -> None:
-        """Take the entry and what its adapter may use.
+        """Take the entry and the settings that its adapter may use.
 
         Args:
-            name: the source's or benchmark's.
+            name: the source's or benchmark's name.
             settings: its entry.
             formulary: the study's.
-            reads: how the names of the files end that the adapter reads.
+            reads: the file endings that the adapter reads.
         """
         self.name = name
         self.settings = settings
@@ -40,7 +40,7 @@ class SourceEntry:
 
     @property
     def where(self) -> str:
-        """The files, or the adapter, for messages."""
+        """The files, or else the adapter, for messages."""
         return ", ".join(self.settings.path) or f"config: {self.name}"
 
     def files(self) -> list[Path]:
@@ -62,7 +62,7 @@ class SourceEntry:
         return found
 
     def records(self) -> Iterator[tuple[Path, Record]]:
-        """Every file's rows, as mappings: those of the entry's ``part`` that have what its ``where`` asks for."""
+        """The rows of every file as mappings, limited to the entry's ``part`` and ``where``."""
         for file in self.files():
             for row in read_rows(file, self.settings.part):
                 if self._selected(file, row):

@@ -23,7 +23,7 @@ TOP = 9
 """The highest severity; the lowest is 0."""
 
 FACTS_AT_ONCE = 5
-"""A statement of the corpus lists the effects of at most so many drugs."""
+"""Maximum number of drugs whose effects one statement of the corpus lists."""
 
 _AMOUNTS = {1: "one", 2: "two", 3: "three"}
 _CLASSES = {
@@ -42,7 +42,7 @@ _STEM = re.compile(r"Severity (?P<start>\d)\. Give (?P<drugs>[^.]+)\. Final seve
 
 @dataclass(frozen=True)
 class Drug:
-    """An invented drug: what it does to the severity, and whether the base model seldom reads of it."""
+    """An invented drug: its effect on the severity, and whether it is rare in the base model's corpus."""
 
     name: str
     verb: str
@@ -84,7 +84,7 @@ class DrugStep:
 
 
 class World:
-    """A formulary: its drugs by name, and what follows from them."""
+    """A formulary: its drugs by name, and the solutions and traces of questions about them."""
 
     def __init__(self, drugs: list[Drug]):
         self.drugs = {drug.name: drug for drug in drugs}
@@ -96,7 +96,7 @@ class World:
         Kinds of effect are dealt in turn, so that each drug class has its share of common and of rare drugs.
 
         Raises:
-            M1FlowError: more drugs are rare than there are.
+            M1FlowError: more rare drugs are asked for than drugs in all.
         """
         count, rare = settings.drugs, settings.rare_drugs
         if rare > count:
@@ -132,8 +132,8 @@ class World:
     def trace(self, question: Mapping[str, Any], slip_rate: float = 0.0, seed: int = 0) -> tuple[str, str]:
         """Reasoning and answer, as a teacher gives them.
 
-        With probability ``slip_rate`` one step of the trace goes wrong, and the rest follows from the wrong score:
-        verification has something to find. Same question, rate and seed: same trace.
+        With probability ``slip_rate`` one step of the trace is wrong, and the rest follows from the wrong score, so
+        that verification has errors to find. The same question, rate and seed give the same trace.
         """
         steps = self.solve(question)
         rng = random.Random(f"trace {seed} {question['stem']}")
@@ -158,16 +158,16 @@ def questions(
 ) -> list[dict[str, Any]]:
     """Questions about a formulary, all distinct.
 
-    A question is for practice or for asking, by a hash of its text: what a base practises is never asked by a source or
-    a benchmark, whatever their seeds.
+    A hash of its text assigns each question to practice or to asking: a question that a base practises is never in a
+    source or a benchmark, whatever their seeds.
 
     Args:
         settings: the formulary's.
-        count: how many questions.
+        count: number of questions.
         chain: fewest and most drugs in a question.
-        split: goes into the seed and the ``origin_id``, so that splits of one seed differ.
+        split: part of the seed and the ``origin_id``, so that splits of one seed differ.
         seed: draws the questions.
-        kind: which drugs are given: "common", "rare" or "any".
+        kind: kind of the drugs given: "common", "rare" or "any".
         practice: give the questions for practice instead of those for asking.
 
     Returns:
@@ -181,7 +181,7 @@ def questions(
     shortest, longest = chain
     if shortest < 1 or longest < shortest:
         raise M1FlowError(
-            f"source {split}: chain: {[shortest, longest]} is no range; give [fewest, most] drugs, from 1 up"
+            f"source {split}: chain: {[shortest, longest]} is not a range; give [fewest, most] drugs, from 1 up"
         )
     drugs = world.named(kind)
     if not drugs:
@@ -206,14 +206,14 @@ def questions(
 def corpus(
     settings: FormularySettings, wanted: CorpusSettings, ask: Callable[[Mapping[str, Any]], str], seed: int = 0
 ) -> Iterator[dict[str, str]]:
-    """The corpus of a base model: what each drug does, and questions answered without thinking.
+    """The corpus of a base model: statements of the drugs' effects, and questions answered without thinking.
 
     Args:
         settings: the formulary's.
         wanted: ``facts`` (statements about drugs, in all), ``rare_share`` (a rare drug's share of a common one's
             statements), ``practice`` (questions answered directly; rare drugs are in none), ``chain`` (fewest and most
             drugs in these).
-        ask: puts a question as a user's turn.
+        ask: turns a question into a user's turn.
         seed: draws all of it.
 
     Yields:
@@ -251,7 +251,7 @@ def _question(rng: random.Random, drugs: list[Drug]) -> dict[str, Any]:
     start = rng.randint(0, TOP)
     steps = _chain(start, drugs)
     answer = steps[-1].after
-    # Wrong options that tempt: first scores on the way, then any.
+    # Tempting wrong options: first the scores on the way, then any others.
     on_the_way = sorted({step.before for step in steps} - {answer})
     wrong = rng.sample(on_the_way, min(len(on_the_way), 2))
     wrong += rng.sample([score for score in range(TOP + 1) if score not in (answer, *wrong)], 3 - len(wrong))

@@ -1,4 +1,4 @@
-"""Splits frozen by lists of row ids, so that data sets that overlap are kept apart in every run."""
+"""Lists of row ids that freeze splits, so that overlapping data sets are kept apart in every run."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from m1flow.errors import M1FlowError
 
 
 def read_ids(file: Path) -> frozenset[str]:
-    """A list of ids: one a line; lines with # say something."""
+    """Read a list of ids, one per line; lines that start with # are comments."""
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError):

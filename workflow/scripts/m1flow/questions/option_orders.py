@@ -9,13 +9,13 @@ from typing import Any
 
 
 def option_order(question_id: str, permutation: int, options: int) -> list[int]:
-    """Which option of the benchmark's order stands at each place.
+    """The order of a question's options: for each place, the index in the benchmark's order.
 
     Args:
         question_id: seeds the orders, so that every model and every study sees the same ones.
-        permutation: 0 is the benchmark's order; the next differ from it and from each other. So few options as have
-            no further order begin again.
-        options: how many there are.
+        permutation: 0 is the benchmark's order; the next ones differ from it and from each other. After the last order
+            that the number of options allows, they repeat.
+        options: number of options.
     """
     seen = [list(range(options))]
     draw = random.Random(f"{question_id}/options")

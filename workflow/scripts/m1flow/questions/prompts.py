@@ -20,8 +20,8 @@ def render(question: Mapping[str, Any], template: str) -> str:
 
     Args:
         question: a row of a questions table.
-        template: text with the fields {context}, {stem} and {options} ("A. text" lines). Other braces stand for
-            themselves, in the template and in the question. A line that holds only fields, all of them blank, is left
+        template: text with the fields {context}, {stem} and {options} ("A. text" lines). Other braces are
+            literal, in the template and in the question. A line that holds only fields, all of them blank, is left
             out.
 
     Raises:
@@ -39,14 +39,14 @@ def prompt_text(question: Mapping[str, Any], prompts: Mapping[str, str], purpose
     Args:
         question: a row of a questions table.
         prompts: the study's prompts: ``question`` is a template for `render`; the others hold the field {question}.
-        purpose: which of the others: solve, teach, train, evaluate or domain.
-        more: values of the further fields that this prompt has, as {codes} of domain.
+        purpose: name of the prompt: solve, teach, train, evaluate or domain.
+        more: values of further fields of this prompt, such as {codes} of domain.
     """
     return fill(prompts[purpose], {"question": render(question, prompts["question"]), **more})
 
 
 def fill(template: str, values: Mapping[str, str]) -> str:
-    """Put values in place of {fields}, once: braces in the values are left alone.
+    """Replace {fields} by their values; braces in the values are not replaced again.
 
     Raises:
         M1FlowError: the template has a field that ``values`` lacks.

@@ -35,14 +35,14 @@ def question_id(context: str, stem: str, options: Sequence[str], answer: str) ->
 
 
 def shuffled(options: Sequence[str], answer_index: int, seed: str) -> tuple[list[str], int]:
-    """Options in the order that ``seed`` gives, and where the right one went (by position, so twins are no trouble)."""
+    """Options in the order that ``seed`` gives, and the new index of the right one (even if two have the same text)."""
     order = list(range(len(options)))
     random.Random(seed).shuffle(order)
     return [options[index] for index in order], order.index(answer_index)
 
 
 def drop_reason(row: Mapping[str, Any]) -> str | None:
-    """Why a row can't be a question, or None. ``row`` is as `make_questions` takes it, its text normalised."""
+    """The reason why a row can't be a question, or None. ``row`` has `make_questions`' keys, and normalised text."""
     if row.get("drop"):
         return row["drop"]
     if not row["stem"]:
@@ -72,18 +72,18 @@ def make_questions(
     """Turn raw rows into a questions table; rows that can't be one are dropped, counted and logged.
 
     Args:
-        rows: mappings with stem, options (list of text), answer_index (int or None) and origin_id; and, if there is
-            one, context, domain, split, and ``drop`` (a reason why the adapter doesn't want the row).
+        rows: mappings with stem, options (list of text), answer_index (int or None) and origin_id; and
+            optionally context, domain, split, and ``drop`` (the adapter's reason for leaving out the row).
         source: the name of the source or benchmark.
         where: "<file>: <key>" for messages.
         split: the split of rows that name none.
         seed: the study's seed; options are shuffled by it and the question's id.
         shuffle: whether to shuffle options.
-        order: gives a question's options by position in the order they must have, or None where any will do.
+        order: gives the positions of a question's options in the required order, or None if there is none.
 
     Returns:
         The table (questions contract, in the order of ``rows``), and a report: counts ``read``, ``kept``, ``repeated``
-        (rows that say exactly what an earlier one says; they get ids with a suffix -2, -3), ``dropped`` by reason, and
+        (rows equal to an earlier one; their ids get a suffix -2, -3), ``dropped`` by reason, and
         ``dropped_examples``.
 
     Raises:
@@ -132,7 +132,7 @@ def make_questions(
     if not kept:
         reasons = ", ".join(f"{count} with {reason}" for reason, count in report["dropped"].items()) or "no rows at all"
         raise M1FlowError(
-            f"{where}: no question is left of {read} rows ({reasons}); mend the file, or the entry's fields"
+            f"{where}: no question is left of {read} rows ({reasons}); correct the file, or the entry's fields"
         )
     return pd.DataFrame(kept, columns=CONTRACTS["questions"].names), report
 

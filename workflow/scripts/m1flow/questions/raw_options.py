@@ -1,4 +1,4 @@
-"""Options and answers as data sets state them, in any of the usual shapes."""
+"""Options and answers of raw rows, in any of the shapes usual in data sets."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from m1flow.text.letters import LETTERS
 
 
 def answer_position(answer: Any, labels: list[str], options: list[Any]) -> int | None:
-    """Where the right option is, from its label ("C", 3), its 0-based index (2, "2") or its text, or None: nowhere.
+    """The index of the right option, from its label ("C", 3), its 0-based index (2, "2") or its text; else None.
 
-    A text that is also a label or an index is ambiguous; text wins over an index, a label over both.
+    If the answer fits in several ways, a label has precedence over a text, and a text over an index.
     """
     if hasattr(answer, "item"):
         answer = answer.item()  # NumPy's scalars
@@ -47,14 +47,14 @@ def labelled_options(given: Any, where: str) -> tuple[list[str], list[Any]]:
 
 
 def as_list(value: Any) -> list[Any]:
-    """One value as a list of it; None as an empty one."""
+    """A single value as a list of one; None as an empty list."""
     if value is None:
         return []
     return list(value) if isinstance(value, list | tuple) else [value]
 
 
 def without_option_copy(stem: Any, labels: list[str], options: list[Any]) -> str:
-    """A stem without the copy of exactly its options that MedXpertQA has at the end (the prompt lists them anyway)."""
+    """A stem without the exact copy of its options that MedXpertQA puts at the end (the prompt lists them anyway)."""
     # A row with more options than there are letters is dropped later, and counted.
     copy = "Answer Choices: " + " ".join(f"({label}) {text}" for label, text in zip(labels, options, strict=False))
     return "" if stem is None else str(stem).rstrip().removesuffix(copy.rstrip())

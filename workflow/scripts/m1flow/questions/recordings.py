@@ -1,4 +1,4 @@
-"""The questions inside recorded traces: found by their text, with options in the order that the trace speaks of."""
+"""Questions of recorded traces: found by their text, with options in the order that the trace refers to."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ log = logging.getLogger(__name__)
 
 
 class RecordedOrders:
-    """In which order the recorded questions had their options."""
+    """The orders in which recorded questions had their options."""
 
     def __init__(self, paths: Iterable[Path | str]):
-        """Read files of any layout that `recorded_turns` reads; of a question's recordings the first counts.
+        """Read files of any layout that `recorded_turns` reads; the first of a question's recordings counts.
 
         Recordings without options have no order; they are counted and logged.
 
@@ -62,9 +62,9 @@ class RecordedOrders:
 
 
 def recorded_question(row: Mapping[str, Any]) -> tuple[str, list[str]]:
-    """A recording's question, passage included, and its options (none found: []). KeyError where its layout is unknown.
+    """A recording's question with its passage, and its options ([] if none). Raises KeyError for an unknown layout.
 
-    Options come as in a source: {A: text} (nulls, which Parquet adds, are no options), [{letter, content}] or [text].
+    Options have the shapes of a source: {A: text} (Parquet's nulls don't count), [{letter, content}] or [text].
     """
     if "completion" not in row and "predicted_answer" not in row:
         return split_prompt(row["prompt"])
@@ -73,12 +73,12 @@ def recorded_question(row: Mapping[str, Any]) -> tuple[str, list[str]]:
 
 
 def matching_text(text: str) -> str:
-    """Text reduced to what must be equal for two questions to be the same."""
+    """The part of a text that must be equal for two questions to be the same."""
     return " ".join(normalise(text).casefold().split())
 
 
 def split_prompt(prompt: str) -> tuple[str, list[str]]:
-    """A recorded prompt as stem and options; these are its last lines "A. text", "B. text", ..."""
+    """The stem and options of a recorded prompt; the options are its last lines "A. text", "B. text", ..."""
     lines = prompt.strip().split("\n")
     starts = [index for index, line in enumerate(lines) if re.match(r"A[.)]\s", line)]
     for start in reversed(starts):

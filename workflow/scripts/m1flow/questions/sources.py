@@ -1,4 +1,4 @@
-"""Reading questions: which files, which of their rows, through which adapter."""
+"""Reading the questions of a source or benchmark: its files and rows, through its adapter."""
 
 from __future__ import annotations
 
@@ -35,22 +35,22 @@ def load(
     Args:
         name: its name in the config.
         settings: its entry.
-        study_seed: seeds the order of the options.
+        study_seed: seed of the order of the options.
         formulary: the demo's world, for the ``formulary`` adapter.
         recordings: files of recorded traces; the questions in them get their options in the recorded order.
 
     Returns:
         A questions table and a report of counts, see `question.make_questions`; beside those, ``split``,
-        ``not_selected`` (rows that ``where`` or a list of ids leaves out) and, where a number is expected, ``expected``
-        and ``difference`` (rows read less that).
+        ``not_selected`` (rows that ``where`` or a list of ids leaves out) and, if a number is expected, ``expected``
+        and ``difference`` (rows read minus expected).
 
     Raises:
-        M1FlowError: a file is missing or unreadable, lacks a field, or leaves no question; a listed id isn't there.
+        M1FlowError: a file is missing or unreadable, lacks a field, or leaves no question; a listed id is missing.
     """
     adapter = ADAPTERS.load(settings.adapter, Adapter)
     if unused := settings.keys_beyond(adapter.keys):
         raise M1FlowError(
-            f"config: {name}: {unused[0]}: the adapter {settings.adapter} has no use for it; remove this key"
+            f"config: {name}: {unused[0]}: the adapter {settings.adapter} doesn't use it; remove this key"
         )
     source = SourceEntry(name, settings, formulary or FormularySettings(), adapter.reads)
     rows: Iterable[Record] = _listed(_shaped(adapter.rows(source), source), source)
@@ -75,7 +75,7 @@ def load(
 
 
 def _shaped(rows: Iterable[Record], spec: SourceEntry) -> Iterator[Record]:
-    """The adapter's rows; one that it can't take apart (a null for a list, a text for a mapping) is named by number."""
+    """The adapter's rows; an error names the number of a row that it can't read (a null for a list, for instance)."""
     number = 1
     try:
         for row in rows:
@@ -83,13 +83,13 @@ def _shaped(rows: Iterable[Record], spec: SourceEntry) -> Iterator[Record]:
             number += 1
     except (TypeError, AttributeError, ValueError, LookupError) as error:
         raise M1FlowError(
-            f"{spec.where}: {spec.name}: row {number} isn't shaped as the adapter {spec.settings.adapter} reads "
-            f"them ({' '.join(str(error).split())[:120]}); mend the row, or choose another adapter"
+            f"{spec.where}: {spec.name}: row {number} isn't in the form that the adapter {spec.settings.adapter} reads "
+            f"({' '.join(str(error).split())[:120]}); correct the row, or choose another adapter"
         ) from error
 
 
 def _listed(rows: Iterable[Record], spec: SourceEntry) -> Iterator[Record]:
-    """The rows that the entry's lists of ids keep. A listed id must be there, else list and data don't fit."""
+    """The rows that the entry's lists of ids keep. Every listed id must exist, else list and data don't match."""
     for key, keeps in (("ids", True), ("without_ids", False)):
         for file in map(Path, getattr(spec.settings, key)):
             rows = _by_id(rows, spec, key, file, keeps)

@@ -178,7 +178,7 @@ def model_points(
 
 
 def accuracy_tips(counted: str = "questions") -> list[alt.Tooltip]:
-    """An accuracy, its interval, and of how many."""
+    """An accuracy with its interval and number of questions."""
     return [
         alt.Tooltip("accuracy:Q", format=".1%"),
         alt.Tooltip("ci_low:Q", format=".1%", title="from"),

@@ -36,7 +36,7 @@ MOST_BYTES = 4_000_000
 """The most bytes of packed data in the page."""
 
 MOST_SAMPLES = 4
-"""The most samples of one question; more are left out."""
+"""Maximum number of samples of one question; more are left out."""
 
 TRAINING_QUESTIONS = 40
 """Training questions shown with their teachers' traces."""
@@ -88,7 +88,7 @@ def explore(
     pool: Path | None = None,
     most_bytes: int = MOST_BYTES,
 ) -> Explorer:
-    """Draw the questions and pack what the study has of them.
+    """Draw the questions and pack the study's data on them.
 
     Args:
         sweeps: scored sweeps, sweeps/{model}/{benchmark}.parquet.

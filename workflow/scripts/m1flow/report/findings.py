@@ -204,7 +204,7 @@ def _cell(rows: pd.DataFrame, model: Model, budget: int, extensions: int = 0) ->
 
 
 def _paired(before: pd.DataFrame, after: pd.DataFrame) -> Paired | None:
-    """Two cells compared as in `comparisons`; None where they share no question."""
+    """Two cells compared as in `comparisons`; None if they share no question."""
     both = {"before": before, "after": after}
     by_question = {side: cell.groupby("question_id")["correct"].agg(["mean", "size"]) for side, cell in both.items()}
     shared = pd.concat(by_question, axis="columns", join="inner")

@@ -1,4 +1,4 @@
-"""How values are written, on the page and in tables for papers."""
+"""Formats of values on the page and in tables for papers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DIGITS = {
     Kind.LOSS: 4,
     Kind.SECONDS: 4,
 }
-"""Digits after the point; where a kind isn't named none, of a fraction two."""
+"""Digits after the point, by kind; other kinds have none, fractions two."""
 
 
 def written(value: Any, kind: Kind) -> str:

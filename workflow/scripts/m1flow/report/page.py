@@ -38,7 +38,7 @@ CONTENTS = {
 }
 """Sections after those on the sweeps, for the page's contents."""
 WAIT = "Wait"
-"""The paper's cue, by which extensions are called where nobody says which they are."""
+"""The paper's cue, which stands for extensions without a named cue."""
 
 
 @dataclass
@@ -81,7 +81,7 @@ class Inputs:
 
 
 def write_report(inputs: Inputs, page: Path, figures_folder: Path | None = None) -> None:
-    """Write the page and, where a folder is given, every figure as SVG and PDF."""
+    """Write the page and, if a folder is given, every figure as SVG and PDF."""
     context = build_context(inputs)
     if figures_folder:
         charts.write_files([*_figures(context), context["funnel_figure"]], figures_folder)

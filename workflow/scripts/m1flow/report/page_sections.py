@@ -42,7 +42,7 @@ class Section:
 
 @dataclass(frozen=True, kw_only=True)
 class SectionDeclaration:
-    """What a module of `report.sections` declares.
+    """The declaration of a module of `report.sections`.
 
     Attributes:
         order: its place among the sections: they come in ascending order.
@@ -54,7 +54,7 @@ class SectionDeclaration:
 
 
 def page_sections(tables: StudyTables, facts: Mapping[str, Any]) -> dict[str, Section]:
-    """The sections by name, in the order in which they are read.
+    """The sections by name, in reading order.
 
     Args:
         tables: the study's tables.

@@ -24,7 +24,7 @@ LONGEST = 400
 """Characters shown of a question of a pair."""
 
 ENDING = 140
-"""How many of these show the end of a longer question, where its options are."""
+"""Number of these characters for the end of a longer question, which has its options."""
 
 _PAPER = "paper"
 
@@ -62,7 +62,7 @@ class Recall:
 
 @dataclass(frozen=True)
 class SetCount:
-    """Rows of a source or benchmark; expected and difference are None where the config names no number."""
+    """Rows of a source or benchmark; expected and difference are None if the config names no number."""
 
     role: str
     name: str
@@ -87,7 +87,7 @@ class SetCount:
 def pool_section(
     config: Mapping[str, Any], report: Path | None, removed: Path | None, set_reports: Iterable[Path]
 ) -> dict[str, Any]:
-    """Everything on the pool that the template shows; what has no file is None or empty.
+    """Everything on the pool that the template shows; parts without a file are None or empty.
 
     Args:
         config: the resolved config.
@@ -105,7 +105,7 @@ def pool_section(
 
 
 def recall(counts: Mapping[str, Any], similarity: float) -> Recall | None:
-    """The planted copies of a pool's report, by kind; None where none were planted.
+    """The planted copies of a pool's report, by kind; None if none were planted.
 
     Args:
         counts: pool.report.json.

@@ -15,7 +15,7 @@ from m1flow.files.provenance import MANIFEST
 from m1flow.study import presets
 
 SECTIONS = {"sources": "training questions", "benchmarks": "benchmark", "teachers": "traces", "bases": "base model"}
-"""The sections of a config whose entries come from elsewhere, and what they are."""
+"""The sections of a config whose entries come from elsewhere, with the kind of entry."""
 
 
 def provenance_of(
@@ -25,7 +25,7 @@ def provenance_of(
     downloads: Path | None = None,
     preset: Path | None = None,
 ) -> dict[str, Any]:
-    """What the page shows about how the study was made.
+    """The page's information on how the study was made.
 
     Args:
         config: the resolved config.
@@ -58,7 +58,7 @@ def provenance_of(
 
 
 def origins(config: Mapping[str, Any], downloads: Path | None = None) -> pd.DataFrame:
-    """Each source, benchmark, recorded teacher and base model: what it is, its name, where from, which revision."""
+    """Each source, benchmark, recorded teacher and base model: its kind, name, origin and revision."""
     rows = []
     for section, what in SECTIONS.items():
         for name, entry in (config.get(section) or {}).items():

@@ -18,7 +18,7 @@ LONGEST_THINKING = 1200
 
 @dataclass(frozen=True)
 class ShownStep:
-    """The result of one budget, or of one forced extension.
+    """The result of one budget or one forced extension.
 
     Attributes:
         label: the setting in words.

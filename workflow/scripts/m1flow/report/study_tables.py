@@ -43,7 +43,7 @@ class StudyTables:
 
 
 def overall(rows: pd.DataFrame) -> pd.DataFrame:
-    """The macro averages; where there are none, as with one benchmark, all rows."""
+    """The macro averages; all rows if there are none, as with one benchmark."""
     macro = rows[rows["benchmark"] == MACRO]
     return macro if len(macro) else rows
 

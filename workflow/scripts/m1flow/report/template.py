@@ -1,4 +1,4 @@
-"""The page's template: how it is filled, and what of it is code."""
+"""The page's template: filling it, and the code in it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One question's sweep in few bytes: every text once, each cell as the place where it is cut.
+"""One question's sweep in compact form: every text once, and each cell as the place of its cut.
 
 Places count UTF-16 units, as JavaScript does.
 """
@@ -79,7 +79,7 @@ def _thinking(value: Any) -> str | None:
 
 
 def _place(thinking: str | None, texts: list[str]) -> tuple[int, int]:
-    """The text that begins with this thinking, and where it ends there; the thinking is added if none does."""
+    """The text that begins with this thinking, and the end of the thinking in it; a missing text is added."""
     if thinking is None:
         return -1, 0
     # A cut inside a character of several tokens decodes to a replacement character.

@@ -27,12 +27,12 @@ def bill(path: Path | str, contract: str, flags: argparse.Namespace, where: str)
 
     Args:
         path: a table of attempts, traces or judged answers.
-        contract: which of them.
-        flags: those of `chat_flags.add_chat_flags`.
-        where: under what the bills were entered.
+        contract: the table's contract.
+        flags: the flags of `chat_flags.add_chat_flags`.
+        where: the entry's place in the study, under which the bills were entered.
 
     Returns:
-        answers, prompt_tokens, completion_tokens and cost (US dollars; None where there is no price); endpoint and
+        answers, prompt_tokens, completion_tokens and cost (US dollars; None without a price); endpoint and
         billed (see `ledger.Ledger.totals`), None for a local model.
     """
     table = read_table(path, contract, columns=["prompt_tokens", _TOKENS[contract], "cost"])

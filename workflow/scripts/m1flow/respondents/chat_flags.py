@@ -22,21 +22,21 @@ def add_chat_flags(parser: argparse.ArgumentParser, entry: str, section: type[Se
     """Add the flags for the model that a script asks, and its settings.
 
     Args:
-        parser: gets the flags.
-        entry: names what of the study ``--spec`` is.
-        section: the model of its settings.
+        parser: the parser to add the flags to.
+        entry: names the entry of the study that ``--spec`` takes.
+        section: the settings model of the entry.
     """
     parser.add_argument("--spec", type=settings_argument(section), required=True, help=f"the study's {entry}")
     parser.add_argument("--prompts", type=json_argument, required=True, help="the study's prompts")
     parser.add_argument("--seed", type=int, required=True, help="the study's seed")
-    parser.add_argument("--model", nargs="*", default=[], help="model folder, where the entry names weights")
+    parser.add_argument("--model", nargs="*", default=[], help="model folder, if the entry names weights")
     endpoint = settings_argument(NamedEndpoint)
     parser.add_argument("--endpoint", type=endpoint, help="the study's endpoints.<name>, with its name")
     formats = named_settings_argument(FormatSettings)
     parser.add_argument("--formats", type=formats, default={}, help="reasoning formats by name")
     engine = settings_argument(EngineSettings)
     parser.add_argument("--engine", type=engine, default=EngineSettings(), help="the study's engine section")
-    parser.add_argument("--journal", required=True, help="where all that was answered is kept")
+    parser.add_argument("--journal", required=True, help="file that keeps all answers")
 
 
 def chat_parameters(flags: argparse.Namespace) -> dict[str, Any]:
@@ -46,16 +46,16 @@ def chat_parameters(flags: argparse.Namespace) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def open_chat(flags: argparse.Namespace, where: str) -> Iterator[JournalledChat]:
-    """The chat of ``flags.spec``, answered from the journal where it can be; a model is loaded on first use.
+    """Open the chat of ``flags.spec``, which answers from the journal if it can; a model is loaded on first use.
 
-    The GPUs that it takes are claimed then, and given back at the end.
+    The model's GPUs are claimed when it is loaded, and released at the end.
 
     Args:
-        flags: those of `add_chat_flags`; ``spec`` has ``weights`` or ``endpoint``, ``format`` and ``max_tokens``.
-        where: the entry's place in the study, as in ``teachers.r1``; bills are entered under it.
+        flags: the flags of `add_chat_flags`; ``spec`` has ``weights`` or ``endpoint``, ``format`` and ``max_tokens``.
+        where: the entry's place in the study, such as ``teachers.r1``; bills are entered under it.
 
     Raises:
-        M1FlowError: neither a model folder nor an endpoint is given, or one that can't be used.
+        M1FlowError: no model folder or endpoint is given, or the given one can't be used.
     """
     with Journal(flags.journal) as journal:
         opening = CHATS.load("endpoint" if flags.endpoint else "local", ChatOpening)

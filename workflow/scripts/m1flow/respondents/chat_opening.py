@@ -1,4 +1,4 @@
-"""A way to reach a model: how a chat with it is opened, and what was billed."""
+"""Ways to reach a model: functions that open a chat with it and report its bills."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class ChatOpening:
     """A way to reach a model, one in each file of `respondents.chats`.
 
     Attributes:
-        open: from a script's flags, the entry's place in the study and the journal, gives the chat.
-        billed: from the journal's path and the entry's place, gives all bills entered under it, or None.
+        open: opens the chat, given a script's flags, the entry's place in the study and the journal.
+        billed: gives all bills entered under the entry's place, or None, given the journal's path and the place.
     """
 
     open: Callable[[argparse.Namespace, str, Journal], AbstractContextManager[JournalledChat]]

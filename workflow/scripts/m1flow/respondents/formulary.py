@@ -13,12 +13,12 @@ from m1flow.study.settings.formulary import FormularySettings
 
 
 class FormularyRespondent:
-    """The exact solver of the demo's world, which slips now and then, as teachers do."""
+    """The exact solver of the demo's world, which makes a slip now and then, as teachers do."""
 
     thinks = True
 
     def __init__(self, name: str, slip_rate: float, world: FormularySettings, seed: int) -> None:
-        """Set the share of turns with a slip, and the formulary; ``seed`` draws where the solver slips."""
+        """Set the share of turns with a slip, and the formulary; ``seed`` draws the places of the slips."""
         self.name = name
         self._world = World.from_settings(world)
         self._slip_rate, self._seed = slip_rate, seed

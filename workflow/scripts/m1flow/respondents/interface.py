@@ -17,4 +17,4 @@ class Respondent(Protocol):
     thinks: bool
 
     def turns(self, questions: pd.DataFrame) -> Iterator[tuple[str, int, ModelTurn]]:
-        """Yield question_id, attempt (from 0) and turn in the questions' order; others are left out."""
+        """Yield question_id, attempt (from 0) and turn in the questions' order; not every question needs a turn."""

@@ -13,7 +13,7 @@ from m1flow.questions.prompts import prompt_text
 
 
 class ModelRespondent:
-    """A local model or an endpoint."""
+    """A respondent that asks a local model or an endpoint."""
 
     def __init__(
         self,
@@ -30,14 +30,14 @@ class ModelRespondent:
         """Combine a chat with the settings for asking it.
 
         Args:
-            name: the solver's or teacher's.
-            chat: the model.
-            sampling: its entry of the study, for ``temperature`` and ``top_p``.
+            name: the solver's or teacher's name.
+            chat: the chat with the model.
+            sampling: its entry in the study, for ``temperature`` and ``top_p``.
             prompts: the study's.
-            purpose: which of the prompts to use: solve or teach.
+            purpose: the prompt to use: solve or teach.
             thinks: whether its format has thinking.
             seed: the study's.
-            attempts: turns for each question.
+            attempts: number of turns for each question.
         """
         self.name, self.thinks = name, thinks
         self._chat, self._sampling, self._attempts = chat, sampling, attempts

@@ -18,12 +18,12 @@ def open_respondent(flags: argparse.Namespace, where: str, purpose: str) -> Iter
     """The respondent of ``flags.spec``'s ``kind``: model, recorded or formulary.
 
     Args:
-        flags: those of `chat_flags.add_chat_flags`, and ``name``; ``formulary`` for the kind formulary.
-        where: the entry's place in the study, as in ``teachers.r1``.
-        purpose: which of the prompts a model is asked with: solve or teach.
+        flags: the flags of `chat_flags.add_chat_flags`, and ``name``; ``formulary`` for the kind formulary.
+        where: the entry's place in the study, such as ``teachers.r1``.
+        purpose: the prompt that a model is asked with: solve or teach.
 
     Raises:
-        M1FlowError: what the kind needs is missing or can't be used.
+        M1FlowError: a model, file or section that the kind needs is missing or can't be used.
     """
     name, entry = flags.name, flags.spec
     if entry.kind == "formulary":

@@ -20,25 +20,25 @@ log = logging.getLogger(__name__)
 
 
 class RecordedTurns:
-    """Turns by their question's text and options.
+    """Recorded turns by their question's text and options.
 
-    Three layouts: rows with ``completion`` ("<think>...</think>answer"), question and options; rows of m1's published
-    traces, with ``prompt`` (question and "A. text" lines), ``reasoning`` and ``distilled_answer_string``; and rows of
-    published results, with question, options and ``predicted_answer`` alone. A turn speaks of options by letter, so one
-    recorded with another order of the options is not used (and counted). Where a question was recorded
-    several times, the recording whose ``realidx`` or ``id`` is the question's own is its.
+    Three layouts are read: rows with ``completion`` ("<think>...</think>answer"), question and options; rows of
+    m1's published traces, with ``prompt`` (question and "A. text" lines), ``reasoning`` and
+    ``distilled_answer_string``; and rows of published results, with question, options and ``predicted_answer`` alone.
+    A turn names options by letter, so a turn recorded with another order of the options is not used, only counted. If
+    a question was recorded several times, the recording whose ``realidx`` or ``id`` is the question's own counts.
     """
 
     def __init__(self, name: str, paths: Iterable[Path | str], markers: FormatSettings):
         """Read the recordings.
 
         Args:
-            name: of the solver or teacher, for messages.
+            name: the solver's or teacher's name, for messages.
             paths: files of recordings, or folders of them.
-            markers: the format that they were recorded in, with ``thinking_start`` and ``thinking_end``.
+            markers: the format of the recordings, with ``thinking_start`` and ``thinking_end``.
 
         Raises:
-            M1FlowError: a file that can't be read, or has none of the layouts.
+            M1FlowError: a file can't be read, or has none of the layouts.
         """
         self.name = name
         self._start = (markers.thinking_start or "<think>").strip()
@@ -53,7 +53,7 @@ class RecordedTurns:
                     self._record(*self._read(file, row), str(row.get("realidx", row.get("id", ""))))
 
     def find(self, questions: Iterable[Mapping[str, Any]]) -> Iterable[tuple[str, ModelTurn]]:
-        """Question_id and turn of each question that has a recording; what was found is logged at the end."""
+        """Question_id and turn of each question that has a recording; the counts are logged at the end."""
         found, reordered = set(), 0
         for row in questions:
             stem, options = matching_text(f"{row['context']}\n{row['stem']}"), tuple(map(matching_text, row["options"]))
@@ -74,7 +74,7 @@ class RecordedTurns:
             )
 
     def _record(self, stem: str, options: Sequence[str], turn: ModelTurn, row_id: str) -> None:
-        """Keep a recording: of several of one question the first complete one, and each under its row's id."""
+        """Keep a recording: the first complete one of each question, and each one under its row's id."""
         self._recordings += 1
         key = (matching_text(stem), tuple(map(matching_text, options)))
         self._of_row.setdefault((*key, row_id), turn)
@@ -106,7 +106,7 @@ class RecordedTurns:
 
 
 class RecordedRespondent:
-    """Turns recorded earlier, in files."""
+    """A respondent whose turns were recorded earlier, in files."""
 
     def __init__(self, name: str, paths: Iterable[Path | str], markers: FormatSettings):
         """Read the files; see `recorded_turns.RecordedTurns`."""

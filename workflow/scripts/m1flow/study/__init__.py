@@ -1,1 +1,1 @@
-"""A study's configuration as typed objects, cross-checked, and what would stop the study from running."""
+"""A study's configuration as typed, cross-checked objects, and checks of problems that would stop a run."""

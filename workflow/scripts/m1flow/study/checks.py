@@ -1,4 +1,4 @@
-"""Checks across sections: names that refer to others, settings that go together, files that exist."""
+"""Checks across sections: references to names, settings that must go together, and files that must exist."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ _PROMPT_FIELDS = {
     "domain": {"question", "codes"},
     "judge": {"question", "options", "right_answer", "thinking", "answer"},
 }
-"""The fields that prompts may show; the others show the question alone."""
+"""The fields that some prompts may show; all other prompts show only the question."""
 
 _MEASURED = (
     *("budgets", "extensions", "permutations", "shards"),
     *("answer_logprobs", "option_logprobs", "option_answer"),
 )
-"""Settings of a sweep that say what is measured, and change none of the answers."""
+"""Settings of a sweep that decide what is measured, and change no answers."""
 
 _REFERENCES = (
     ("sources", "options_of", "teachers"),
@@ -55,7 +55,7 @@ _REFERENCES = (
     ("models", "weights", "bases or students"),
     ("models", "format", "formats"),
 )
-"""Sections, keys of their entries, and the section in which the key's value is a name."""
+"""Sections, keys of their entries, and the section that the key's value must name an entry of."""
 
 
 def check(file: StudyFile, where: Where) -> None:
@@ -63,10 +63,10 @@ def check(file: StudyFile, where: Where) -> None:
 
     Args:
         file: the study, with all names filled in.
-        where: finds the file at fault.
+        where: finds the config file at fault.
 
     Raises:
-        M1FlowError: a wrong setting; its file, key and cure.
+        M1FlowError: a setting is wrong; names its file, key and the cure.
     """
     _check_references(file, where)
     _check_question_sets(file, where)
@@ -82,10 +82,10 @@ def check(file: StudyFile, where: Where) -> None:
 
 
 def check_published(file: StudyFile, where: Where) -> None:
-    """The file of published numbers must have every name that a model is published as.
+    """Check that the file of published numbers has every name that a model is published as.
 
     Raises:
-        M1FlowError: it isn't there, or lacks a name.
+        M1FlowError: the file is missing, or lacks a name.
     """
     published_as = {name: entry.published for name, entry in file.models.items() if entry.published is not None}
     if not published_as:
@@ -98,20 +98,20 @@ def check_published(file: StudyFile, where: Where) -> None:
 
 
 def check_characters(path: str, key: Sequence[str], where: Where) -> None:
-    """Braces would be Snakemake's wildcards, control characters the terminal's; all else is quoted where it is used.
+    """Refuse paths with braces (Snakemake's wildcards) or control characters; all others are quoted in use.
 
     Raises:
         M1FlowError: the path has such a character.
     """
     if "{" in path or "}" in path or in_line(path) != path:
-        refuse(where, key, f"{path!r}: a path has no braces and no control characters; rename the file or link to it")
+        refuse(where, key, f"{path!r}: a path can't have braces or control characters; rename the file or link to it")
 
 
 def check_declared(key: Sequence[str], name: str, place: str, declared: Collection[str], where: Where) -> None:
     """Refuse a name that isn't declared in its place, a section of the config or a file.
 
     Raises:
-        M1FlowError: it isn't there; a close one is offered.
+        M1FlowError: the name is missing there; a similar one is offered.
     """
     if name not in declared:
         refuse(where, key, f"{name!r} is not in {place} ({', '.join(declared)})", name, declared)
@@ -153,7 +153,7 @@ def _check_keys_of_adapter(path: list[str], entry: QuestionSetSettings, where: W
     """An adapter needs some keys, and has no use for others."""
     adapter = ADAPTERS.load(entry.adapter, AdapterDeclaration)
     for key in entry.keys_beyond(adapter.keys):
-        refuse(where, [*path, key], f"the adapter {entry.adapter} has no use for it; remove it")
+        refuse(where, [*path, key], f"the adapter {entry.adapter} doesn't use it; remove it")
     for key in adapter.needed:
         if not getattr(entry, key):
             needs = f"the adapter {entry.adapter} needs this key{', or hub' if key == 'path' else ''}"
@@ -176,7 +176,7 @@ def _check_training(file: StudyFile, where: Where) -> None:
     for name, student in file.students.items():
         training, resources = student.training, student.resources
         if (training.steps is None) == (training.epochs is None):
-            refuse(where, ["students", name, "training"], "give either steps or epochs (null takes one away)")
+            refuse(where, ["students", name, "training"], "give either steps or epochs (null removes one)")
         if (sharing := resources.nodes * (resources.gpus or resources.processes)) > training.batch_size:
             problem = f"{sharing} processes can't share {training.batch_size} examples a step; ask for fewer"
             refuse(where, ["students", name, "resources"], f"{problem}, or raise training.batch_size")
@@ -196,11 +196,11 @@ def _check_engine(file: StudyFile, where: Where) -> None:
         refuse(where, ["engine", "gpus"], f"{elsewhere[0]} doesn't run in the job; set engine.gpus to 0")
     if sharing > max(1, gpus) and any(engine.splits_models for engine in engines.values()):
         problem = f"{sharing} GPUs can't share a model in a job that has {gpus}; set engine.gpus to {sharing}"
-        refuse(where, ["engine", "tensor_parallel_size"], f"{problem}, or take this key away")
+        refuse(where, ["engine", "tensor_parallel_size"], f"{problem}, or remove this key")
 
 
 def _check_replicates(file: StudyFile, where: Where) -> None:
-    """Replicates must be students that differ in the seed of their training and in nothing else that matters."""
+    """Check that replicates are students that differ only in the seed of their training."""
     for name, models in file.replicates.items():
         settings: dict[str, dict[str, Any]] = {}
         for model in models:
@@ -208,7 +208,7 @@ def _check_replicates(file: StudyFile, where: Where) -> None:
             entry = file.models[model].dump()
             student = file.students.get(entry["weights"])
             if student is None:
-                refuse(where, ["replicates", name], f"{model!r} is not fine-tuned in this study; take it out")
+                refuse(where, ["replicates", name], f"{model!r} is not fine-tuned in this study; remove it")
             sampling = {key: value for key, value in entry.get("sweep", {}).items() if key not in _MEASURED}
             evaluated = {f"models.{key}": value for key, value in (entry | {"sweep": sampling}).items()}
             settings[model] = student.dump() | evaluated
@@ -219,7 +219,7 @@ def _check_replicates(file: StudyFile, where: Where) -> None:
             differing = [key for key in keys if settings[first].get(key) != settings[other].get(key)]
             if differing:
                 problem = f"{first!r} and {other!r} differ in {', '.join(differing)}, not in the seed alone"
-                refuse(where, ["replicates", name], f"{problem}; make them alike, or take one out")
+                refuse(where, ["replicates", name], f"{problem}; make them alike, or remove one")
         seeds = [settings[model]["seed"] for model in models]
         if len(set(seeds)) < len(seeds):
             problem = f"two of them have the same seed ({', '.join(map(str, seeds))}); give each student a seed"
@@ -227,7 +227,7 @@ def _check_replicates(file: StudyFile, where: Where) -> None:
 
 
 def _check_respondents(file: StudyFile, where: Where) -> None:
-    """Every respondent must say where it is: weights or an endpoint for a model, files for recordings."""
+    """Check that every respondent names its place: weights or an endpoint for a model, files for recordings."""
     respondents: list[tuple[list[str], str, DomainSettings | JudgeSettings | SolverSettings | TeacherSettings]] = []
     if file.domains.by == "model":
         _check_names(["domains"], file.domains, file, where)
@@ -244,7 +244,7 @@ def _check_respondents(file: StudyFile, where: Where) -> None:
         if kind == "model" and len(given) != 1:
             refuse(where, path, "a model that is asked needs exactly one of weights and endpoint")
         if kind != "model" and given:
-            refuse(where, [*path, given[0]], f"the kind {kind} has no use for it; remove it")
+            refuse(where, [*path, given[0]], f"the kind {kind} doesn't use it; remove it")
         if kind == "recorded" and not getattr(entry, "path", ()):
             refuse(where, [*path, "path"], "missing; the kind recorded needs this key")
     if file.domains.by == "model":
@@ -274,16 +274,16 @@ def _check_judge(judge: JudgeSettings, file: StudyFile, where: Where) -> None:
 
 
 def _check_prompts(file: StudyFile, where: Where) -> None:
-    """Each prompt must show the question, and only fields that exist."""
+    """Check that each prompt shows the question, and only fields that exist."""
     for name, text in file.prompts:
         _check_prompt(["prompts", name], text, where)
     for name, model in file.models.items():
         if model.prompt is not None:
             _check_prompt(["models", name, "prompt"], model.prompt, where)
     if "{codes}" not in file.prompts.domain:
-        refuse(where, ["prompts", "domain"], "doesn't show the vocabulary; put {codes} in")
+        refuse(where, ["prompts", "domain"], "doesn't show the vocabulary; add {codes}")
     if "{answer}" not in file.prompts.judge:
-        refuse(where, ["prompts", "judge"], "doesn't show what is judged; put {answer} in")
+        refuse(where, ["prompts", "judge"], "doesn't show what is judged; add {answer}")
 
 
 def _check_prompt(key: list[str], text: str, where: Where) -> None:
@@ -292,11 +292,11 @@ def _check_prompt(key: list[str], text: str, where: Where) -> None:
     if unknown := sorted(shown - known):
         refuse(where, key, f"unknown field {{{unknown[0]}}}; there are {', '.join(sorted(known))}")
     if not shown & {"stem", "question"}:
-        refuse(where, key, f"doesn't show the question; put {{{'question' if 'question' in known else 'stem'}}} in")
+        refuse(where, key, f"doesn't show the question; add {{{'question' if 'question' in known else 'stem'}}}")
 
 
 def _check_sampling(file: StudyFile, where: Where) -> None:
-    """Temperatures that engines take, and several generations only where they can differ."""
+    """Check that engines take the temperatures, and that several generations can differ."""
     temperatures = [(["solvers", name, "temperature"], entry.temperature) for name, entry in file.solvers.items()]
     temperatures += [(["teachers", name, "temperature"], entry.temperature) for name, entry in file.teachers.items()]
     temperatures.append((["domains", "temperature"], file.domains.temperature))

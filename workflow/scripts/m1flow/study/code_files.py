@@ -9,13 +9,13 @@ from pathlib import Path
 
 
 def code_files(script: Path, entries: Iterable[Path] = ()) -> list[Path]:
-    """A script, entries of seams that it will load by name, and every module of the library that these import.
+    """A script, the entries of seams that it loads by name, and every module of the library that these import.
 
     Imports inside functions and for type checkers count as well as those at the top.
 
     Args:
-        script: lies beside the package ``m1flow``.
-        entries: files of the library.
+        script: the script, beside the package ``m1flow``.
+        entries: files of entries, in the library.
 
     Returns:
         The files, in the order of their paths.

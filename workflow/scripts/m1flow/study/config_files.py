@@ -1,4 +1,4 @@
-"""The files of a study's config: read strictly, and found again by key, so that an error can name the one at fault."""
+"""Reading a study's config files strictly, and finding the file of a key, so that errors can name it."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from m1flow.text.shown import one_line
 
 
 class _StrictLoader(yaml.SafeLoader):
-    """Reads YAML, and refuses a mapping that says a key twice: the first would be lost silently."""
+    """Reads YAML, and refuses a mapping with a repeated key, whose first value would be lost silently."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
         for key, _ in node.value:
             if key.value in seen and key.tag != "tag:yaml.org,2002:merge":
                 raise M1FlowError(
-                    f"{self.name}: line {key.start_mark.line + 1}: {key.value}: stands twice; merge the two"
+                    f"{self.name}: line {key.start_mark.line + 1}: {key.value}: occurs twice; merge the two"
                 )
             seen.add(key.value)
         return super().construct_mapping(node, deep)
@@ -36,10 +36,10 @@ class _StrictLoader(yaml.SafeLoader):
 
 
 def read_mapping(file: Path) -> dict[str, Any]:
-    """The settings of a config file; none of an empty one.
+    """The settings of a config file; an empty file has none.
 
     Raises:
-        M1FlowError: it isn't there, is no YAML, says a key twice or holds no mapping; the file, its line and the cure.
+        M1FlowError: the file is missing, not YAML, repeats a key or holds no mapping; names file, line and cure.
     """
     name = from_here(file)
     try:
@@ -66,17 +66,17 @@ def read_mapping(file: Path) -> dict[str, Any]:
 
 
 def _not_yaml(name: str, line: int, reason: object) -> M1FlowError:
-    return M1FlowError(f"{name}: line {line + 1}: not valid YAML ({one_line(reason)}); mend the file")
+    return M1FlowError(f"{name}: line {line + 1}: not valid YAML ({one_line(reason)}); correct the file")
 
 
 class Where:
-    """Finds the config file that says a key."""
+    """Finds the config file that sets a key."""
 
     def __init__(self, files: list[Path]):
         self._contents = [(file, read_mapping(file)) for file in files]
 
     def __call__(self, path: Iterable[Any]) -> str:
-        """The file that says the key, or as much of its path as any says: the last one, as it counts."""
+        """The last file, which counts, that sets the key or the longest part of its path."""
         keys = [key for key in path if isinstance(key, str)]
         for depth in range(len(keys), 0, -1):
             for file, content in reversed(self._contents):
@@ -86,7 +86,7 @@ class Where:
 
 
 def from_here(file: Path) -> str:
-    """A path as the user would write it: relative where it lies below the working directory."""
+    """A path as the user would write it: relative if it lies below the working directory."""
     return str(file.relative_to(Path.cwd())) if file.is_relative_to(Path.cwd()) else str(file)
 
 
@@ -102,7 +102,7 @@ def holds(content: Any, keys: list[str]) -> bool:
 def refuse(
     where: Where, path: Sequence[str | int], problem: str, value: str = "", declared: Iterable[str] = ()
 ) -> NoReturn:
-    """Stop, with one line: file, key, what is wrong, cure. A declared name that is close to ``value`` is offered."""
+    """Raise an error of one line: file, key, problem, cure. A declared name similar to ``value`` is offered."""
     close = difflib.get_close_matches(value, list(declared), n=1)
     cure = f"; did you mean {close[0]!r}?" if close else ""
     raise M1FlowError(f"{where(path)}: {dotted(path)}: {problem}{cure}")

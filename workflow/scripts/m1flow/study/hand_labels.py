@@ -1,4 +1,4 @@
-"""Hand labels: the kinds of error that people give to wrong answers."""
+"""Hand labels: kinds of error that people assigned to wrong answers."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from m1flow.errors import M1FlowError
 from m1flow.files.records import read_rows
 
 LABELS = ("knowledge", "reasoning", "other")
-"""The kinds of error behind wrong answers; the rubric in `prompts.judge` says what each means."""
+"""The kinds of error in wrong answers; the rubric in `prompts.judge` defines them."""
 NO_LABEL = "unread"
-"""Stands for a label where the judge gave none that could be read."""
+"""Stands for the label of an answer whose label by the judge could not be read."""
 _COLUMNS = ("question_id", "model", "label")
 
 
@@ -26,11 +26,11 @@ class AnswerKey:
 
 
 def read_hand_labels(path: Path | str) -> Mapping[AnswerKey, str]:
-    """The labels that a person gave.
+    """Read the labels that people assigned.
 
     Args:
-        path: a CSV file (or .jsonl, .parquet) with the columns question_id, model and label, and sample where it isn't
-            0; others, such as notes, are not looked at. A row whose label is blank is not labelled yet.
+        path: a CSV file (or .jsonl, .parquet) with the columns question_id, model and label, and sample if it isn't
+            0; other columns, such as notes, are ignored. A row with a blank label is not labelled yet.
 
     Raises:
         M1FlowError: no such file, a column missing, an unknown label, an answer labelled twice.
@@ -43,7 +43,7 @@ def read_hand_labels(path: Path | str) -> Mapping[AnswerKey, str]:
         if not label:
             continue
         if label not in LABELS:
-            raise M1FlowError(f"{path}: row {number}: {row['label']!r} is no label; use {', '.join(LABELS)}")
+            raise M1FlowError(f"{path}: row {number}: {row['label']!r} is not a label; use {', '.join(LABELS)}")
         sample = str(row.get("sample") or 0)
         if not sample.isdecimal():
             raise M1FlowError(f"{path}: row {number}: sample: must be a whole number, not {sample!r}")

@@ -15,10 +15,10 @@ from m1flow.study.settings.sweep import SweepSettings
 
 
 def keep_nulls(values: dict[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
-    """Put back, in place, the nulls of models' own sweeps, where each takes away a key of the study's.
+    """Put back, in place, the nulls of models' own sweeps, each of which removes a key of the study's sweep.
 
     Args:
-        values: the config without nulls. What isn't well formed is left for the check to find.
+        values: the config without nulls. Malformed parts are left for the check to find.
         config: the config as it was given.
     """
     models = values.get("models")
@@ -29,12 +29,12 @@ def keep_nulls(values: dict[str, Any], config: Mapping[str, Any]) -> dict[str, A
 
 
 def of_models(file: StudyFile) -> dict[str, SweepSettings]:
-    """The whole sweep of each model. How many jobs share it is no part of it: that is the study's.
+    """The whole sweep of each model, without its number of shards, which is the study's.
 
-    Mappings merge and lists replace, as from one config file to the next; null takes a key of the study's away.
+    Mappings merge and lists replace, as between config files; null removes a key of the study's sweep.
 
     Raises:
-        Rejected: a wrong setting of a model's own.
+        Rejected: a model's own setting is wrong.
     """
     study = file.sweep.dump()
     del study["shards"]
@@ -49,10 +49,10 @@ def of_models(file: StudyFile) -> dict[str, SweepSettings]:
 
 
 def check(file: StudyFile, sweeps: Mapping[str, SweepSettings], where: Where) -> None:
-    """Refuse sweeps that no engine can do, and those that can't be told together.
+    """Refuse sweeps that no engine can do, and sweeps that tables can't compare.
 
     Raises:
-        M1FlowError: a wrong setting; its file, key and cure.
+        M1FlowError: a setting is wrong; names its file, key and the cure.
     """
     own = {name: sweeps[name] for name, model in file.models.items() if model.sweep}
     places = [(["sweep"], file.sweep), *((["models", name, "sweep"], sweep) for name, sweep in own.items())]
@@ -89,7 +89,7 @@ def _check_sampling(path: list[str], sweep: SweepSettings, where: Where) -> None
 
 
 def _check_abilities(path: list[str], sweep: SweepSettings, engine: EngineSettings, where: Where) -> None:
-    """Whichever engine runs the sweep, it must be able to do all that the sweep asks for."""
+    """Check that every engine that may run the sweep can do everything that it asks for."""
     for name in engine.candidates:
         abilities = ENGINES.load(name, EngineAbilities)
         if sweep.answer_stop == "box" and not abilities.stops_at_text:

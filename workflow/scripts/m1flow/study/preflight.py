@@ -1,4 +1,4 @@
-"""Checks before any work for what would stop a run later: no room, no permission, a wrong clock."""
+"""Checks, before any work, of problems that would stop a run later: no room, no permission, a wrong clock."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from pathlib import Path
 from m1flow.errors import M1FlowError
 
 _LEAST_FREE = 32 << 20
-"""Bytes; the smallest study takes about as much. What a large one needs can't be known before."""
+"""Bytes that the smallest study takes. The need of a large study can't be known in advance."""
 _AHEAD_SECONDS = 600
 """Clocks of machines that share files differ by less."""
 _STAMP = ".snakemake_timestamp"
-"""The file by which Snakemake dates an output folder."""
+"""The file whose time Snakemake takes as that of an output folder."""
 
 
 def check_disk(folder: Path | str) -> None:
     """Check that a folder, or the one in which it will be made, can be written and has room.
 
     Raises:
-        M1FlowError: it can't be written, or its disk is full.
+        M1FlowError: the folder can't be written, or its disk is full.
     """
     place = Path(folder).absolute()
     while not place.exists():
@@ -39,12 +39,12 @@ def check_disk(folder: Path | str) -> None:
 
 
 def check_times(paths: Iterable[Path | str]) -> None:
-    """Check that nothing that is to be read is dated in the future, as a clock that was wrong leaves it.
+    """Check that no input is dated in the future, as after a wrong clock.
 
-    Whatever is made from it would be older than it: Snakemake fails such a job once its work is done.
+    A file made from it would be older than its input, and Snakemake would fail the job after its work is done.
 
     Raises:
-        M1FlowError: names one.
+        M1FlowError: an input is dated in the future; names one.
     """
     latest = time.time() + _AHEAD_SECONDS
     for path in sorted(map(Path, set(paths))):

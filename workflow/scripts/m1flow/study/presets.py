@@ -14,12 +14,12 @@ from m1flow.study.config_files import from_here, read_mapping
 from m1flow.study.study import Study
 
 ABSENT = "–"
-"""Stands for a key that one of the two lacks."""
+"""Stands for the value of a key that one of the two lacks."""
 
 
 @dataclass(frozen=True)
 class Difference:
-    """A key whose value is another one: as shipped, and in this study, as JSON or ABSENT."""
+    """A key with its value as shipped and its value in this study, as JSON or ABSENT."""
 
     key: str
     shipped: str
@@ -27,7 +27,7 @@ class Difference:
 
 
 def shipped_as(study: str, files: Iterable[Path]) -> Path | None:
-    """The config file that names a study; None where none does. What can't be read names none."""
+    """The config file that names a study, or None. Unreadable files name none."""
     for file in files:
         with contextlib.suppress(M1FlowError):
             if read_mapping(file).get("study") == study:
@@ -36,7 +36,7 @@ def shipped_as(study: str, files: Iterable[Path]) -> Path | None:
 
 
 def compared(config: Mapping[str, Any], preset: Path) -> tuple[list[Difference], str]:
-    """The `differences`; or none, and why the two can't be compared."""
+    """The `differences` and ""; or none, and the reason why the two can't be compared."""
     try:
         return differences(config, preset), ""
     except M1FlowError as error:
@@ -51,7 +51,7 @@ def differences(config: Mapping[str, Any], preset: Path) -> list[Difference]:
         preset: a config file.
 
     Raises:
-        M1FlowError: the preset is at fault.
+        M1FlowError: the preset is invalid.
     """
     resolved = Study.from_config(read_mapping(preset), [preset]).as_dict()
     shipped, here = dict(_leaves(resolved)), dict(_leaves(config))
@@ -61,7 +61,7 @@ def differences(config: Mapping[str, Any], preset: Path) -> list[Difference]:
 
 
 def described(preset: Path | None) -> str:
-    """A preset as one would name it on the command line; "" for none."""
+    """A preset's path as it would be given on the command line; "" for none."""
     return from_here(preset.absolute()) if preset else ""
 
 

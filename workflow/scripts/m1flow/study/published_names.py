@@ -11,10 +11,10 @@ FILE_COLUMNS = "published_as benchmark budget selection n accuracy place".split(
 
 
 def names_in(path: Path | str) -> list[str]:
-    """What models can be published as, in the order of the file.
+    """The names that models are published as, in the order of the file.
 
     Raises:
-        M1FlowError: the file can't be read, lacks a column, or has a row of more or fewer cells.
+        M1FlowError: the file can't be read, lacks a column, or has a row with a wrong number of cells.
     """
     return list(dict.fromkeys(row["published_as"] for row in published_rows(path)))
 
@@ -23,7 +23,7 @@ def published_rows(path: Path | str) -> list[dict]:
     """The rows of a file of published accuracies.
 
     Raises:
-        M1FlowError: it can't be read, or lacks a column.
+        M1FlowError: the file can't be read, or lacks a column.
     """
     rows = list(read_rows(Path(path)))
     missing = [name for name in FILE_COLUMNS if rows and name not in rows[0]]

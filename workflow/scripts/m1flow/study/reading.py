@@ -12,10 +12,10 @@ from m1flow.study.study import Study, names_study
 
 
 def read_study(files: list[Path]) -> Study:
-    """The study of some config files, laid over each other as Snakemake does it.
+    """The study of config files, laid over each other as in Snakemake.
 
     Raises:
-        M1FlowError: a file that holds no settings, or settings that make no study.
+        M1FlowError: a file holds no settings, or the settings are no valid study.
     """
     contents = [read_mapping(path) for path in files]
     if not any(map(names_study, files)):

@@ -1,4 +1,4 @@
-"""A study's resolved settings: without question sets that are off, with names and places filled in."""
+"""Resolving a study's settings: removing disabled question sets, and filling in names and paths."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ S = TypeVar("S", bound=Section)
 D = TypeVar("D", QuestionSetSettings, TeacherSettings)
 P = TypeVar("P", QuestionSetSettings, SolverSettings, TeacherSettings)
 _OF_HUB = ("revision", "config", "files", "checksum")
-"""Keys that say what to take from the hub."""
+"""Keys that select what to download from the hub."""
 
 
 def resolve(file: StudyFile, where: Where) -> StudyFile:
-    """The study without question sets that are off; with defaults that depend on other keys, places of downloads and of
-    files that ship with the project.
+    """The study without disabled question sets, with defaults that depend on other keys, and the paths of downloads
+    and of shipped files.
 
     Raises:
-        M1FlowError: no benchmark is on; the pool is kept apart from one that isn't; an entry with both hub and path.
+        M1FlowError: no benchmark is enabled; pool.against names a disabled one; an entry has both hub and path.
     """
     against = _against(file, where)
     sources = {name: _with_lists(entry, file.seed) for name, entry in file.sources.items() if entry.enabled}
@@ -58,7 +58,7 @@ def place_files(file: StudyFile, where: Where) -> StudyFile:
     """The study with paths relative to where Snakemake runs.
 
     Raises:
-        M1FlowError: a local file isn't there, or its path can't be used.
+        M1FlowError: a local file is missing, or its path can't be used.
     """
     folder = Path(file.data_folder)
     paths = [(["published"], file.published), (["domains", "vocabulary"], file.domains.vocabulary)]
@@ -90,18 +90,18 @@ def place_files(file: StudyFile, where: Where) -> StudyFile:
 
 
 def _against(file: StudyFile, where: Where) -> tuple[str, ...]:
-    """The benchmarks whose questions leave the pool: by default all that are on."""
+    """The benchmarks whose questions are removed from the pool, by default all enabled ones."""
     enabled = tuple(name for name, entry in file.benchmarks.items() if entry.enabled)
     against = enabled if file.pool.against is None else file.pool.against
     for name in against:
         check_declared(["pool", "against"], name, "benchmarks", file.benchmarks, where)
         if name not in enabled:
-            refuse(where, ["pool", "against"], f"{name!r} is not enabled; enable it, or take it out here")
+            refuse(where, ["pool", "against"], f"{name!r} is not enabled; enable it, or remove it here")
     return against
 
 
 def _with_lists(entry: QuestionSetSettings, seed: int) -> QuestionSetSettings:
-    """A question set with its seed, and its lists of ids where they are found."""
+    """A question set with its seed, and the paths of its lists of ids."""
     lists = {key: tuple(map(found, getattr(entry, key))) for key in ("ids", "without_ids")}
     return _changed(_with(entry, seed=seed), **lists)
 
@@ -111,7 +111,7 @@ def _download_folder(study: str, section: str, name: str) -> str:
 
 
 def _downloaded(study: str, section: str, name: str, entry: D, where: Where) -> D:
-    """An entry that comes from the hub gets as path the folder that it is downloaded to."""
+    """An entry; if it comes from the hub, with the folder of its download as path."""
     folder = _download_folder(study, section, name)
     if entry.hub is None:
         _refuse_keys_of_hub([section, name], entry, where)
@@ -122,7 +122,7 @@ def _downloaded(study: str, section: str, name: str, entry: D, where: Where) -> 
 
 
 def _downloaded_base(study: str, name: str, entry: BaseSettings, where: Where) -> BaseSettings:
-    """A base that comes from the hub gets as path the folder that it is downloaded to."""
+    """A base; if it comes from the hub, with the folder of its download as path."""
     folder = _download_folder(study, "bases", name)
     if entry.hub is None:
         _refuse_keys_of_hub(["bases", name], entry, where)
@@ -135,18 +135,18 @@ def _downloaded_base(study: str, name: str, entry: BaseSettings, where: Where) -
 def _refuse_keys_of_hub(path: list[str], entry: Section, where: Where) -> None:
     for key in _OF_HUB:
         if getattr(entry, key, None) is not None:
-            refuse(where, [*path, key], "says what to take from the hub; add hub, or remove this key")
+            refuse(where, [*path, key], "applies only to the hub; add hub, or remove this key")
 
 
 def _placed(folder: Path, key: list[str], entry: P, where: Where) -> P:
-    """An entry whose paths start where Snakemake runs, not in the data folder."""
+    """An entry with its paths relative to Snakemake's working directory, not to the data folder."""
     if getattr(entry, "hub", None):
         return entry
     paths = tuple(str(folder / path) for path in entry.path)
     for path in paths:
         check_characters(path, [*key, "path"], where)
         if not Path(path).exists():
-            refuse(where, [*key, "path"], f"{path}: no such file; mend the path or data_folder")
+            refuse(where, [*key, "path"], f"{path}: no such file; correct the path or data_folder")
     return _changed(entry, path=paths)
 
 
@@ -155,5 +155,5 @@ def _changed(section: S, **values: object) -> S:
 
 
 def _with(section: S, **defaults: object) -> S:
-    """The section with some keys, where they are absent."""
+    """The section with defaults for absent keys."""
     return _changed(section, **{key: value for key, value in defaults.items() if getattr(section, key) is None})

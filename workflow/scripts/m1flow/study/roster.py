@@ -15,7 +15,7 @@ if TYPE_CHECKING:  # the rules need `made_how`, and Snakemake's environment may 
 UNFILTERED = ("random", "all")
 """Recipes that take questions of every difficulty."""
 _WHERE = ("resources", "push_to_hub")
-"""Keys of a student that say where it is trained and published, not how it is made."""
+"""Keys of a student that don't decide how it is made: where it is trained and published."""
 
 
 @dataclass(frozen=True)
@@ -23,15 +23,15 @@ class Model:
     """One evaluated model.
 
     Attributes:
-        name: as in the config.
+        name: its name in the config.
         thinks: whether it has a thinking budget; a direct model has one cell per benchmark.
-        traces: training examples it was fine-tuned on; 0 for a base.
-        adapters: "lora" for a student of which only these were trained, else "".
-        recipe: how its training examples were selected.
-        base: the base it was made from.
-        dataset: what it was fine-tuned on.
-        family: models of one family differ in nothing but the number of training traces.
-        again: whether the study evaluates the same weights under another name, which is the plain one.
+        traces: number of training examples that it was fine-tuned on; 0 for a base.
+        adapters: "lora" for a student with only adapters trained, else "".
+        recipe: recipe by which its training examples were selected.
+        base: name of the base that it was made from.
+        dataset: name of the dataset that it was fine-tuned on.
+        family: models of a family differ only in the number of training traces.
+        again: whether the study also evaluates the same weights under another name, which is the plain one.
     """
 
     name: str
@@ -46,7 +46,7 @@ class Model:
 
     @property
     def label(self) -> str:
-        """A few words on how it was made."""
+        """A short description of how the model was made."""
         if not self.dataset:
             return "thinks, not fine-tuned here" if self.thinks else "answers directly"
         plain = {"hard": "hard questions", "random": "no difficulty filter", "all": "no filter"}
@@ -59,7 +59,7 @@ def roster(config: Mapping[str, Any], accuracy: pd.DataFrame, dataset_sizes: Map
     """Every model of the accuracy table: direct ones first, then by adapters, recipe, training traces, and as listed.
 
     Args:
-        config: the resolved study config; models it doesn't name are listed with what the table tells.
+        config: the resolved study config; models that it doesn't name are listed by the table alone.
         accuracy: rows of the accuracy contract.
         dataset_sizes: rows of each dataset, by name.
     """
@@ -72,7 +72,7 @@ def roster(config: Mapping[str, Any], accuracy: pd.DataFrame, dataset_sizes: Map
 
 
 def made_how(config: Mapping[str, Any]) -> dict[str, dict[str, dict]]:
-    """The part of a resolved config that `roster` reads: no other change affects what is compared with what."""
+    """The part of a resolved config that `roster` reads; other changes don't affect which models are compared."""
     return {
         "models": {
             name: {key: entry[key] for key in ("weights", "sweep") if key in entry}
@@ -86,12 +86,11 @@ def made_how(config: Mapping[str, Any]) -> dict[str, dict[str, dict]]:
 def headline(models: list[Model]) -> Model | None:
     """The model that findings are about: the one trained in full on the most filtered traces.
 
-    It is chosen by how it was made, never by how it did. Of models with equally many traces, the one whose recipe was
-    tried with the most amounts of traces comes first. A model that is evaluated again is chosen only where no other
-    thinks.
+    It is chosen by its making, never by its results. Of models with equally many traces, the one whose recipe was tried
+    with the most amounts of traces comes first. A model that is evaluated again is chosen only if no other thinks.
 
     Args:
-        models: as `roster` returns them.
+        models: the models from `roster`.
     """
     thinking = [model for model in models if model.thinks]
     if not thinking:
@@ -110,7 +109,7 @@ def headline(models: list[Model]) -> Model | None:
 
 
 def data_series(models: list[Model]) -> list[Model]:
-    """The headline model's family, by training traces, one of each amount; empty where the amount was not varied."""
+    """The headline model's family, by training traces, one of each amount; empty if the amount was not varied."""
     lead = headline(models)
     if lead is None or not lead.dataset:
         return []
@@ -122,7 +121,7 @@ def data_series(models: list[Model]) -> list[Model]:
 
 
 def shared_budget(rows: pd.DataFrame, names: Iterable[str]) -> int | None:
-    """The largest budget that several models were measured with, without extensions; None where they share none.
+    """The largest budget that several models were measured with, without extensions; None if they share none.
 
     Args:
         rows: with model, budget and extensions.
@@ -138,7 +137,7 @@ def _describe(name: str, thinks: bool, config: Mapping[str, Any], sizes: Mapping
     entries = config.get("models", {})
     entry = entries.get(name, {})
     weights = entry.get("weights", name)
-    # Of several entries of the same weights, that with their name is the plain one, or one without a sweep of its own.
+    # Of several entries of the same weights, the plain one has their name, or else no sweep of its own.
     same = [n for n, e in entries.items() if e.get("weights", n) == weights]
     again = name in same and name != min(same, key=lambda n: (n != weights, bool(entries[n].get("sweep"))))
     student = config.get("students", {}).get(weights)

@@ -14,14 +14,14 @@ DEFAULT_STUDY = "config/config.yaml"
 
 
 def shipped(path: str) -> str:
-    """A file of the project, by a path in it: relative to the working directory where it lies below that."""
+    """The path of a file of the project, relative if it lies below the working directory."""
     return from_here(PROJECT / path)
 
 
 def found(path: str) -> str:
-    """A path as it is written, or as `shipped`, where only the project has it.
+    """A path as written, or as `shipped` if only the project has the file.
 
-    Someone who runs the workflow from another folder so finds the vocabulary, published numbers and lists of ids that a
-    config file names; a file of the same name in the working directory counts first.
+    A run from another folder thus finds the vocabulary, published numbers and lists of ids that a config file names; a
+    file of the same name in the working directory has precedence.
     """
     return path if Path(path).exists() or not (PROJECT / path).exists() else shipped(path)

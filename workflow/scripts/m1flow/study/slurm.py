@@ -1,7 +1,7 @@
-"""Whether a SLURM cluster will run a study: what goes wrong on clusters, found before any job is submitted.
+"""Checks whether a SLURM cluster can run a study, before any job is submitted.
 
 Each check asks the cluster itself: SLURM tests a submission of each kind of job that the study has, and one tiny job is
-run. What can't be checked (no accounting, a full queue) is noted, and is no problem.
+run. If something can't be checked (no accounting, a full queue), it is noted, not counted as a problem.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ PLUGINS = {"snakemake-executor-plugin-slurm": "2.8.0", "snakemake-executor-plugi
 PROGRAMS = ("sbatch", "srun", "squeue", "scancel", "scontrol", "sinfo")
 JOB_AGE_SECONDS = 300
 TEST_JOB = "m1flow_check"
-# What the rules ask for: a stage that asks a model, and the others.
+# The resources that the rules ask for: stages that ask a model, and all others.
 MODEL_MINUTES, MODEL_MB, GPU_MB = 1440, 4000, 32000
 STAGE_MINUTES, STAGE_MB, PUSH_MINUTES = 120, 4000, 240
 MUST_LOAD = "import snakemake.cli, snakemake_executor_plugin_slurm_jobstep"
@@ -41,7 +41,7 @@ SECONDS_TO_RUN = 30
 
 @dataclass(frozen=True)
 class Finding:
-    """The result of one check; ``kind`` is ok, note (couldn't be checked, or worth knowing) or problem."""
+    """The result of one check; ``kind`` is ok, note (unchecked, or worth knowing) or problem."""
 
     kind: str
     text: str
@@ -57,7 +57,7 @@ class Answer:
 
     @property
     def why(self) -> str:
-        """The last line of its errors, or of its output."""
+        """The last line of the program's errors, or of its output."""
         lines = (self.errors or self.output).strip().splitlines()
         return lines[-1].strip() if lines else f"exit status {self.status}"
 
@@ -78,7 +78,7 @@ Ask = Callable[..., Answer]
 
 
 def ask(*command: str, seconds: float = SECONDS_TO_ANSWER) -> Answer:
-    """Run a program; one that doesn't answer in time has status 124, as with ``timeout``."""
+    """Run a program; if it doesn't answer in time, the status is 124, as with ``timeout``."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=seconds, stdin=subprocess.DEVNULL)
     except subprocess.TimeoutExpired:
@@ -88,7 +88,7 @@ def ask(*command: str, seconds: float = SECONDS_TO_ANSWER) -> Answer:
 
 @dataclass(frozen=True)
 class Profile:
-    """The part of a profile that says where jobs go."""
+    """The part of a profile that decides where jobs run."""
 
     path: Path
     account: str | None
@@ -101,7 +101,7 @@ class Profile:
         """Read ``config.yaml`` in a profile's folder.
 
         Raises:
-            M1FlowError: it isn't there, or isn't a SLURM profile.
+            M1FlowError: the file is missing, or isn't a SLURM profile.
         """
         path = folder / "config.yaml"
         try:
@@ -119,7 +119,7 @@ class Profile:
 
 
 def needs_of(study: Study) -> list[Need]:
-    """The kinds of jobs that a study has, each as its first attempt asks for it."""
+    """The kinds of jobs that a study has, with the resources of their first attempts."""
     threads, gpus = study.engine.threads, study.engine.gpus
     needs = [
         Need("a stage", 2, STAGE_MB, STAGE_MINUTES),
@@ -127,7 +127,7 @@ def needs_of(study: Study) -> list[Need]:
     ]
     asking: list[Any] = [*study.solvers.values(), *study.teachers.values(), study.domains]
     asking += [study.judge] if study.judge else []
-    if gpus and any(entry.endpoint for entry in asking):  # without GPUs it asks for what a model does
+    if gpus and any(entry.endpoint for entry in asking):  # without GPUs it asks for the same as a model
         needs.append(Need("asking an endpoint", threads, MODEL_MB, MODEL_MINUTES))
     if any(student.push_to_hub for student in study.students.values()):
         needs.append(Need("pushing a student", 1, STAGE_MB, PUSH_MINUTES))
@@ -135,19 +135,19 @@ def needs_of(study: Study) -> list[Need]:
         job = student.resources
         needs.append(Need(f"training {name}", job.threads, job.mem_mb, job.runtime, job.gpus, job.nodes))
     kinds: dict[Need, Need] = {}
-    for need in needs:  # students that ask for the same are one kind
+    for need in needs:  # students with equal resources are one kind
         kinds.setdefault(replace(need, what="training" if need.what.startswith("training") else need.what), need)
     return list(kinds.values())
 
 
 def findings(profile: Profile, needs: list[Need], folder: Path, ask: Ask = ask) -> Iterator[Finding]:
-    """Check everything, in the order of importance; stops where no further check is possible.
+    """Run all checks in the order of importance; stop if no further check is possible.
 
     Args:
-        profile: where jobs go.
+        profile: the profile that decides where jobs run.
         needs: the kinds of jobs to test.
-        folder: of the project; jobs must see it.
-        ask: runs a program, as `ask` does.
+        folder: the project's folder, which jobs must see.
+        ask: a function that runs a program, like `ask`.
     """
     found = _check_tools(ask)
     yield found
@@ -207,7 +207,7 @@ def _check_job_age(ask: Ask) -> Finding:
 
 
 def _check_preemption(profile: Profile, ask: Ask) -> Iterator[Finding]:
-    """Snakemake takes a preempted job for SLURM's to start again, and waits for ever where it may not."""
+    """Check preemption: Snakemake expects SLURM to start a preempted job again, and waits for ever if SLURM may not."""
     match = re.search(r"^PreemptType\s*=\s*(\S+)", ask("scontrol", "show", "config").output, re.MULTILINE)
     if match and match[1] not in ("preempt/none", "(null)") and not profile.requeues:
         cure = f"with partitions whose jobs give way, write slurm-requeue for slurm-no-requeue in {profile.path}"
@@ -232,7 +232,7 @@ def _check_account(profile: Profile, ask: Ask) -> Finding:
 
 
 def _check_queue(folder: Path, ask: Ask) -> Finding:
-    """Jobs of a run whose Snakemake was killed go on; a new run would start the same ones beside them."""
+    """Check for jobs of a run whose Snakemake was killed: they go on, and a new run would start them again."""
     lines = ask("squeue", "--me", "--noheader", "--format=%i %j %Z").output.splitlines()
     jobs = [line.split(maxsplit=2) for line in lines]
     running = [
@@ -257,8 +257,8 @@ def _partition_for(need: Need, profile: Profile) -> str:
     partitions = importlib.import_module("snakemake_executor_plugin_slurm.partitions")
     try:
         declared = partitions.read_partition_file(profile.partition_file)
-    except Exception as error:  # the plugin's own, of several kinds
-        raise M1FlowError(f"{profile.partition_file}: {' '.join(str(error).split())}; mend the file") from None
+    except Exception as error:  # the plugin's own errors, of several classes
+        raise M1FlowError(f"{profile.partition_file}: {' '.join(str(error).split())}; correct the file") from None
     if not declared:
         return ""
     resources = {"mem_mb": need.mem_mb, "runtime": need.runtime, "nodes": need.nodes, "gres": _gres(need)}
@@ -305,7 +305,7 @@ def _check_job(partition: str, profile: Profile, folder: Path, ask: Ask) -> Iter
     finally:
         mark.unlink(missing_ok=True)
     if answer.status == 124 and node is None:
-        yield Finding("note", f"no job started within {SECONDS_TO_RUN} s, so none was looked at; try another time")
+        yield Finding("note", f"no job started within {SECONDS_TO_RUN} s, so none was checked; try another time")
     elif node is None:
         shared = "put the project on a file system that all nodes share"
         yield Finding("problem", f"a job's file doesn't show in {folder}: {answer.why}; {shared}")
@@ -321,9 +321,9 @@ def _check_job(partition: str, profile: Profile, folder: Path, ask: Ask) -> Iter
 
 
 def _first_line(path: Path) -> str | None:
-    """The first line of a file that may show a little late."""
+    """The first line of a file that may appear with a delay."""
     for _ in range(20):
-        os.listdir(path.parent)  # makes a network file system look again
+        os.listdir(path.parent)  # makes a network file system refresh
         if path.exists() and (text := path.read_text(encoding="utf-8").strip()):
             return text.splitlines()[0]
         time.sleep(0.25)
@@ -367,7 +367,7 @@ def _described(need: Need) -> str:
 
 
 def _reason(answer: Answer) -> str:
-    """Why SLURM refuses, without the name of its program."""
+    """The reason of SLURM's refusal, without the name of its program."""
     return re.sub(r"^(sbatch: error: |allocation failure: )+", "", answer.why)
 
 

@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 class Study(StudyFile):
     """A checked study: its sections, in which every default is filled in and every name resolved.
 
-    ``sweeps`` says of each model how it is swept: the study's ``sweep`` with the model's own settings laid over it.
+    ``sweeps`` has the sweep of each model: the study's ``sweep`` with the model's own settings laid over it.
     """
 
     sweeps: dict[str, SweepSettings]
@@ -37,19 +37,19 @@ class Study(StudyFile):
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any], files: Iterable[Path | str] = ()) -> Study:
-        """Check a config and resolve it. A key that is null is as if it weren't there, so an overlay can take one away.
+        """Check a config and resolve it. A null key counts as absent, so that an overlay can remove a key.
 
         Args:
-            config: what Snakemake merged from the config files and the command line.
+            config: the config that Snakemake merged from the config files and the command line.
             files: those config files, so that an error can name the one at fault.
 
         Raises:
-            M1FlowError: an unknown key, a wrong value, a reference to something that isn't there.
+            M1FlowError: a key is unknown, a value is wrong, or a reference has no target.
         """
         where = Where([Path(file) for file in files])
         values = model_sweeps.keep_nulls(_without_nulls(config), config)
         if values.get("judge") == {}:
-            del values["judge"]  # as if it weren't there
+            del values["judge"]  # counts as absent
         try:
             file = read(StudyFile, values)
             sweeps = model_sweeps.of_models(file)
@@ -63,7 +63,7 @@ class Study(StudyFile):
         return cls.model_construct(**dict(file), sweeps=sweeps)
 
     def finished_only(self, results: Path | str) -> Study:
-        """The study; under ``only_finished``, without the models that lack a sweep, so that none stops the report.
+        """The study; under ``only_finished``, without models that lack a sweep, so that none of them stops the report.
 
         Raises:
             M1FlowError: no model has all its sweeps.
@@ -87,10 +87,10 @@ class Study(StudyFile):
         )
 
     def check_downloads(self, lock: Path | str, results: Path | str) -> None:
-        """Refuse downloads of another commit than the lock names, so that a lock pulled later isn't ignored silently.
+        """Refuse downloads of a commit other than the locked one, so that a changed lock isn't ignored silently.
 
         Raises:
-            M1FlowError: a download holds another commit than its lock, both are named; a file that says so is damaged.
+            M1FlowError: a download holds a commit other than the locked one, or the lock or a manifest is damaged.
         """
         locked = _mapping(Path(lock), "restore or delete it") if Path(lock).is_file() else {}
         for section, entries in self._with_downloads().items():
@@ -118,30 +118,30 @@ class Study(StudyFile):
 
     @property
     def first_cue(self) -> str:
-        """The cue whose extensions tables and figures of all models show; "" where nothing is extended."""
+        """The cue whose extensions are shown in tables and figures of all models; "" without extensions."""
         extended = (sweep.extensions for sweep in (self.sweep, *self.sweeps.values()) if sweep.extensions)
         return next((extensions.cues[0] for extensions in extended), "")
 
     def as_dict(self) -> dict[str, Any]:
-        """The resolved config, as it could stand in a config file."""
+        """The resolved config in a config file's form."""
         return {key: value for key, value in self.dump().items() if key != "sweeps"}
 
 
 def lock_path(files: Iterable[Path | str]) -> str:
-    """Where a study's commits on the hub are locked: beside the config file that names it, m1.lock.json for m1.yaml."""
+    """The path of a study's lock of hub commits: beside the config file that names the study, as m1.lock.json."""
     named = [Path(file) for file in files if names_study(file)]
     return from_here((named[-1] if named else Path("study")).with_suffix(".lock.json"))
 
 
 def names_study(file: Path | str) -> bool:
-    """Whether a config file says which study it is: others are laid over one."""
+    """Whether a config file names a study; files that don't are overlays."""
     return "study" in read_mapping(Path(file))
 
 
 def _mapping(path: Path, cure: str) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:  # no JSON, or bytes that are no text
+    except ValueError as error:  # not JSON, or not text
         raise M1FlowError(f"{path}: not valid JSON ({error}); {cure}") from None
     if not isinstance(content, dict):
         raise M1FlowError(f"{path}: not a JSON mapping; {cure}")
@@ -149,7 +149,7 @@ def _mapping(path: Path, cure: str) -> dict[str, Any]:
 
 
 def _without_nulls(value: Any) -> Any:
-    """A copy whose mappings have no key that is null."""
+    """A copy of a config without null keys."""
     if isinstance(value, Mapping):
         return {key: _without_nulls(entry) for key, entry in value.items() if entry is not None}
     return [*value] if isinstance(value, list) else value

@@ -18,14 +18,14 @@ _SEPARATORS = re.compile(r"[\s()\[\]{}:.,;/=|*_#>$`\"'\\\u2010-\u2015-]+")
 
 @dataclass(frozen=True)
 class Term:
-    """One domain: a short code, its name, and a line on what belongs to it; that may be empty."""
+    """One domain: a short code, its name, and a line on its subjects, which may be empty."""
 
     code: str
     name: str
     note: str
 
     def __str__(self) -> str:
-        """As a model reads it: "AB abnormalities: malformations"."""
+        """The text that a model is shown: "AB abnormalities: malformations"."""
         return f"{self.code} {self.name}: {self.note}" if self.note else f"{self.code} {self.name}"
 
 
@@ -43,7 +43,7 @@ class Vocabulary:
                 self._spellings[fold(spelling)].add(term.code)
 
     def read(self, text: str, *, any_case: bool = True) -> str | None:
-        """The code of the one term that all of a short text names; None where it names none, or several.
+        """The code of the one term that a short text names as a whole; None if it names none or several.
 
         Args:
             text: a code, a name or both; brackets and punctuation around them don't count.
@@ -61,7 +61,7 @@ class Vocabulary:
 def read_vocabulary(path: Path | str) -> Vocabulary:
     """Read a vocabulary: tab-separated text with a header row and the columns code, name and note.
 
-    Lines that begin with # say something about the file. More columns are left alone.
+    Lines that begin with # are comments. Further columns are ignored.
 
     Raises:
         M1FlowError: no such file; a column missing, a row of another length; a blank code or name; codes or names that
@@ -83,7 +83,9 @@ def read_vocabulary(path: Path | str) -> Vocabulary:
     taken: dict[str, int] = {}
     for number, cells in rows[1:]:
         if len(cells) != len(header):
-            raise M1FlowError(f"{path}: line {number} has {len(cells)} cells, the header {len(header)}; mend the line")
+            raise M1FlowError(
+                f"{path}: line {number} has {len(cells)} cells, the header {len(header)}; correct the line"
+            )
         term = Term(*(cells[header.index(column)] for column in COLUMNS))
         for column in ("code", "name"):
             spelling = getattr(term, column)
@@ -99,5 +101,5 @@ def read_vocabulary(path: Path | str) -> Vocabulary:
 
 
 def fold(text: str) -> str:
-    """A spelling without its case and separators, "&" spelt out; other signs stay, so that "DI?" is not "DI"."""
+    """A spelling without case and separators, with "&" spelt out; other signs stay, so that "DI?" is not "DI"."""
     return " ".join(_SEPARATORS.sub(" ", normalise(text).casefold().replace("&", " and ")).split())

@@ -1,4 +1,4 @@
-"""The end of an answer at its first box that closes."""
+"""Ending an answer at its first closed box."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scored sweeps as the analyses take them: rows of one file, and the same as arrays over questions and samples."""
+"""Scored sweeps for the analyses: rows of a file, and the same as arrays over questions and samples."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ KEY = ["question_id", "sample", "budget", "extensions", "cue", "permutation"]
 """The columns that identify a row of a scored sweep."""
 
 UNREAD = -1
-"""The chosen option where no answer could be read."""
+"""Stands for the chosen option if no answer could be read."""
 
 GRID = ["thinking_tokens", "natural_end", "answer_tokens", "answer_logprob", "parsed_index", "correct"]
-"""The further columns that a Grid is made of."""
+"""Further columns that a Grid is made from."""
 
 
 @dataclass(frozen=True)
@@ -31,16 +31,16 @@ class Grid:
     """One model on one benchmark, options in the benchmark's order: arrays over (question, sample, cell).
 
     Attributes:
-        model: its name.
-        benchmark: its name.
+        model: name of the model.
+        benchmark: name of the benchmark.
         questions: ids of the first axis.
         cells: (budget, extensions) of the last axis, sorted by extensions, then budget.
-        chosen: the option that was read, UNREAD for none.
-        correct: whether it is right.
+        chosen: index of the option that was read, or UNREAD.
+        correct: whether the answer is right.
         thinking_tokens: tokens of thinking.
         natural_end: whether thinking ended by itself.
         answer_tokens: tokens of the answer.
-        logprob: mean log-probability of the answer's tokens; NaN where it isn't known.
+        logprob: mean log-probability of the answer's tokens; NaN if unknown.
     """
 
     model: str
@@ -66,13 +66,13 @@ class Grid:
 
     @property
     def extended(self) -> list[int]:
-        """Places of the cells under the largest budget with extensions, by their number; none, too, where measured."""
+        """Places of the cells with extensions under the largest budget, by their number, with 0 if measured."""
         forced = max((budget for budget, extensions in self.cells if extensions), default=None)
         return [place for place, (budget, _) in enumerate(self.cells) if budget == forced]
 
     @property
     def right(self) -> np.ndarray:
-        """The share of a question's samples that are right: (question, cell)."""
+        """The share of right samples of each question: (question, cell)."""
         return self.correct.mean(axis=1)
 
     @property
@@ -100,7 +100,7 @@ def unaltered(rows: pd.DataFrame, cue: str | None = None) -> pd.DataFrame:
 
     Args:
         rows: with the columns of KEY.
-        cue: which; the first in the table by default.
+        cue: the cue; by default the first in the table.
     """
     cues = rows.loc[rows["extensions"] > 0, "cue"]
     cue = cue if cue is not None or not len(cues) else cues.iloc[0]
@@ -114,7 +114,7 @@ def read_grids(paths: Iterable[Path], cue: str | None = None) -> Iterator[Grid]:
 
 
 def grid(rows: pd.DataFrame, model: str, benchmark: str) -> Grid:
-    """Rows as arrays. Questions that lack a sample or a cell are left out, and logged."""
+    """Rows as arrays. Questions that lack a sample or a cell are left out and logged."""
     question, questions = pd.factorize(rows["question_id"])
     sample, samples = pd.factorize(rows["sample"], sort=True)
     cells = sorted(set(zip(rows["budget"].tolist(), rows["extensions"].tolist(), strict=True)), key=lambda c: c[::-1])
@@ -146,7 +146,7 @@ def grid(rows: pd.DataFrame, model: str, benchmark: str) -> Grid:
 
 
 def by_model(grids: Iterable[Grid]) -> Iterator[tuple[str, list[Grid]]]:
-    """Grids model by model, sorted by name; a model's are alike, and sorted by benchmark."""
+    """Grids of each model, sorted by name; those of a model are made `alike`, and sorted by benchmark."""
     models: dict[str, list[Grid]] = {}
     for one in grids:
         models.setdefault(one.model, []).append(one)
@@ -155,15 +155,15 @@ def by_model(grids: Iterable[Grid]) -> Iterator[tuple[str, list[Grid]]]:
 
 
 def read_by_model(paths: Iterable[Path], cue: str | None = None) -> dict[str, list[Grid]]:
-    """Every model's grids by its name, as `by_model` gives them; arguments as those of `read_grids`."""
+    """Every model's grids by its name, as from `by_model`; the arguments are those of `read_grids`."""
     return dict(by_model(read_grids(paths, cue)))
 
 
 def alike(grids: Sequence[Grid]) -> list[Grid]:
-    """Grids cut to the cells and the number of samples that all have, so that means over them mean one thing.
+    """Grids cut to the cells and number of samples that all have, so that means over them are comparable.
 
     Raises:
-        M1FlowError: they have no cell in common.
+        M1FlowError: the grids have no cell in common.
     """
     cells = [cell for cell in grids[0].cells if all(cell in one.cells for one in grids)]
     if not cells:
@@ -188,7 +188,7 @@ def _cut(one: Grid, cells: list[tuple[int, int]], samples: int) -> Grid:
 
 
 def in_common(first: Grid, second: Grid) -> tuple[np.ndarray, np.ndarray]:
-    """Places, in either grid, of the questions that both hold, in the first one's order; others are logged."""
+    """Places, in each grid, of the questions that both hold, in the first one's order; all others are logged."""
     if np.array_equal(first.questions, second.questions):
         return np.arange(len(first.questions)), np.arange(len(second.questions))
     at = pd.Index(second.questions).get_indexer(first.questions)

@@ -1,13 +1,13 @@
-"""An LLM judge: wrong answers are drawn from the sweeps, and a model labels the kind of error each rests on.
+"""An LLM judge: wrong answers are drawn from the sweeps, and a model labels the kind of error in each.
 
-Which answers: those that a model gives under its largest budget without extensions, whose option could be read and is
-not the right one. Of each model on each benchmark so many questions are drawn, by a number that only seed and question
-decide: models are judged on the same questions where they fail on the same, more can be drawn later without losing
-any, and another model changes none. Answers that people labelled are judged besides, to compare; they don't count as
+Answers are judged if a model gave them under its largest budget without extensions, and their option could be read and
+is wrong. For each model on each benchmark, questions are drawn by a number that depends only on seed and question.
+Therefore models that fail on the same questions are judged on the same ones, more can be drawn later without losing
+any, and another model changes no draw. Answers with a hand label are also judged, for comparison; they don't count as
 drawn.
 
-What a judge is shown of a question and of a model is data: each of its lines is quoted with "> ", so no text can pass
-for the end of its quotation or for the prompt's own words.
+Texts of questions and models that a judge is shown are data: each line is quoted with "> ", so that no text can pass
+for the end of its quotation or for a part of the prompt.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 
 JUDGED = "judged"
 _NOTHING = "(nothing)"
-"""Stands, unquoted, for a text that is empty."""
+"""Replaces, unquoted, an empty text."""
 
 
 def answers_to_judge(
@@ -49,13 +49,13 @@ def answers_to_judge(
     Args:
         sweeps: scored sweeps; model and benchmark are the names of a file's folder and of the file.
         labelled: the answers with a hand label.
-        questions: how many to draw of each model on each benchmark, a single wrong answer each.
+        questions: number of questions to draw per model and benchmark, with a single wrong answer each.
         seed: the study's.
 
     Returns:
         model, benchmark, question_id, sample, budget, drawn, thinking_text and answer_text, in the sweeps' order; and
-        counts: ``wrong`` answers, ``unread`` (wrong since no option could be read: nothing to judge), ``drawn``,
-        ``hand_labelled`` (labels there are) and ``hand_labels_unused`` (whose answer isn't wrong here, or isn't there).
+        counts: ``wrong`` answers, ``unread`` (wrong since no option could be read, so not judged), ``drawn``,
+        ``hand_labelled`` (all hand labels) and ``hand_labels_unused`` (their answers are missing, or not wrong here).
     """
     parts, counts, found = [], Counter(wrong=0, unread=0, drawn=0), set()
     for path in sweeps:
@@ -88,10 +88,10 @@ def judge_answers(
     *,
     seed: int,
 ) -> tuple[pd.DataFrame, dict]:
-    """Ask a model what kind of error each answer rests on; what gives no label stays without one.
+    """Ask a model for the kind of error in each answer; answers that it gives no label stay without one.
 
     Args:
-        answers: as `answers_to_judge` gives them.
+        answers: the answers from `answers_to_judge`.
         benchmarks: their questions.
         chat: the model to ask; its journal makes this resumable.
         settings: the study's judge, for ``temperature`` and ``top_p``.
@@ -99,7 +99,7 @@ def judge_answers(
         seed: the study's.
 
     Returns:
-        Rows of the judged contract, in the order of ``answers``; and counts: ``judged`` answers, and of them how many
+        Rows of the judged contract, in the order of ``answers``; and counts: ``judged`` answers, and their numbers
         by ``outcome`` and by ``label``.
 
     Raises:
@@ -111,7 +111,7 @@ def judge_answers(
         for number, row in enumerate(answers.to_dict("records")):
             key = row["benchmark"], row["question_id"]
             if key not in shown:
-                raise M1FlowError(f"{key[0]}: question_id {key[1]!r} is in the sweep but not here; rerun the sweep")
+                raise M1FlowError(f"{key[0]}: question_id {key[1]!r} is not in this benchmark; rerun the sweep")
             text = judge_prompt(shown[key], row["thinking_text"], row["answer_text"], prompts)
             yield UserTurn(number, text, sampling_for(settings, seed, row["question_id"]))
 
@@ -133,7 +133,7 @@ def judge_answers(
 
 
 def judge_prompt(question: Mapping[str, Any], thinking: str, answer: str, prompts: Mapping[str, str]) -> str:
-    """The judge's turn: ``prompts["judge"]`` with its fields filled, all of them quoted.
+    """The user's turn for the judge: ``prompts["judge"]`` with its fields filled in and quoted.
 
     The fields: {question} (as `prompts.question` shows it), {options}, {right_answer}, {thinking} and {answer}.
     """
@@ -149,7 +149,7 @@ def judge_prompt(question: Mapping[str, Any], thinking: str, answer: str, prompt
 
 
 def quoted(text: str) -> str:
-    """Text with every line marked by "> ", whichever sign ends its lines."""
+    """Text with every line marked by "> ", for any kind of line end."""
     return "\n".join(f"> {line}" for line in text.strip().splitlines()) or _NOTHING
 
 
@@ -164,7 +164,7 @@ def _plain(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _drawn(rows: pd.DataFrame, questions: int, seed: int) -> pd.Series:
-    """Whether each row is drawn: of so many questions one row each."""
+    """Whether each row is drawn: one row of each drawn question."""
     keys = list(zip(rows["question_id"], rows["sample"], strict=True))
     places = {
         "place": [fingerprint([seed, "judge", question_id]) for question_id, _ in keys],
@@ -175,7 +175,7 @@ def _drawn(rows: pd.DataFrame, questions: int, seed: int) -> pd.Series:
 
 
 def _with_texts(path: Path, chosen: pd.DataFrame) -> pd.DataFrame:
-    """The chosen rows of a sweep with their texts, which are read for them only."""
+    """The chosen rows of a sweep with their texts, which are read only for them."""
     key, texts = ["question_id", "sample", "budget"], ["thinking_text", "answer_text"]
     ids = sorted(set(chosen["question_id"]))
     rows = _plain(read_table(path, "sweeps", [*KEY, *texts], question_ids=ids))

@@ -1,4 +1,4 @@
-"""The plan of a sweep, and how a thought of one budget is cut out of a longer one."""
+"""The plan of a sweep, and cutting the thought of one budget out of a longer one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from m1flow.study.settings.sweep import SweepSettings
 
 NO_CUE = "none"
-"""The cue that says nothing: the end of thinking is held back for one token, and that is all."""
+"""The empty cue: the end of thinking is only withheld for one token."""
 
 
 @dataclass(frozen=True)
@@ -16,9 +16,9 @@ class Thought:
     """Thinking as token ids.
 
     Attributes:
-        token_ids: without the end marker.
-        natural: the model ended it by itself.
-        marker: the marker's tokens, where it is a text of several; one stop token is left out.
+        token_ids: tokens without the end marker.
+        natural: whether the model ended it by itself.
+        marker: the marker's tokens if it is a text of several; a single stop token is left out.
     """
 
     token_ids: tuple[int, ...]
@@ -28,8 +28,8 @@ class Thought:
     def cut(self, budget: int) -> Thought:
         """This thinking under a smaller budget.
 
-        The end marker is what the model must produce within the budget, so thinking of exactly ``budget`` tokens has
-        not ended naturally: an engine limited to ``budget`` tokens could not have seen the marker either.
+        The model must produce the end marker within the budget, so thinking of exactly ``budget`` tokens has not ended
+        naturally: an engine limited to ``budget`` tokens would not have produced the marker either.
         """
         if len(self.token_ids) + (max(1, len(self.marker)) if self.natural else 0) <= budget:
             return self
@@ -38,7 +38,7 @@ class Thought:
 
 @dataclass(frozen=True)
 class Cell:
-    """One setting of the sweep: a cap on thinking tokens, cues included; forced extensions by a cue; an order."""
+    """One setting of the sweep: a cap on thinking tokens, forced extensions by a cue, and an order of options."""
 
     budget: int
     extensions: int = 0
@@ -52,18 +52,19 @@ class SweepPlan:
 
     Attributes:
         budgets: thinking budgets in tokens, without extensions.
-        extension_counts: how many times to force the model to go on.
+        extension_counts: numbers of times to force the model to go on.
         extension_budgets: total caps on thinking tokens under which every extension count is measured.
-        cues: texts that replace the end of thinking ("Wait"), each in runs of its own; NO_CUE puts nothing there.
-        permutations: orders of the options in which a question is asked, the benchmark's own included.
-        permutation_budgets: thinking budgets under which the other orders are measured.
+        cues: texts that replace the end of thinking ("Wait"), each in separate runs; NO_CUE adds no text.
+        permutations: number of orders of the options that a question is asked in, with the benchmark's own.
+        permutation_budgets: thinking budgets for the orders other than the benchmark's.
         samples: independent generations per question.
         temperature: 0 is greedy.
         top_p: nucleus of the sampling distribution.
         answer_tokens: cap on the tokens of an answer.
-        stop_at_box: end an answer where its first ``\boxed{}`` closes.
-        answer_logprobs: ask how probable each answer is.
-        option_answer: an option as the answer would state it, with {letter} or {text}; "" asks for no probabilities.
+        stop_at_box: whether to end an answer at its first closed ``\boxed{}``.
+        answer_logprobs: whether to ask for the probability of each answer.
+        option_answer: the form in which an answer states an option, with {letter} or {text}; "" asks for no
+            probabilities of options.
     """
 
     budgets: tuple[int, ...]
@@ -82,13 +83,13 @@ class SweepPlan:
 
     @classmethod
     def from_settings(cls, settings: SweepSettings) -> SweepPlan:
-        """The plan of a sweep's settings, those of one model in `Study.sweeps`."""
+        """The plan of a sweep's settings, which are those of one model in `Study.sweeps`."""
         extensions, orders = settings.extensions, settings.permutations
         budgets = tuple(sorted(settings.budgets))
         reordered = orders.budgets if orders and orders.budgets is not None else budgets
         return cls(
             budgets=budgets,
-            # No extensions: the reference for the others.
+            # Cells without extensions, the reference for those with extensions.
             extension_counts=tuple(sorted({0, *extensions.counts})) if extensions else (),
             extension_budgets=tuple(sorted(extensions.budgets)) if extensions else (),
             cues=extensions.cues if extensions else cls.cues,
@@ -119,7 +120,7 @@ class SweepPlan:
 
     @property
     def longest(self) -> int:
-        """The most thinking tokens of any cell."""
+        """The largest number of thinking tokens of any cell."""
         return max(cell.budget for cell in self.cells())
 
 
@@ -128,13 +129,13 @@ def under_budget(chain: Sequence[Thought], extensions: int, budget: int, cue_tok
 
     Args:
         chain: ``chain[n]`` is the thinking after n extensions (it begins with ``chain[n - 1]`` and the cue); the last
-            one is as far as the chain could go.
-        extensions: how many were asked for.
+            one is the longest that could be reached.
+        extensions: number of extensions asked for.
         budget: the cell's cap on thinking tokens, cues included.
         cue_tokens: length of the cue.
 
     Returns:
-        The thinking, and how many extensions it holds: fewer than asked for where the budget left no room.
+        The thinking and its number of extensions, which is smaller than asked for if the budget left no room.
     """
     done = 0
     while done < extensions and done + 1 < len(chain) and can_extend(chain[done].cut(budget), budget, cue_tokens):
@@ -155,9 +156,9 @@ class Item:
         question_id: its id in its benchmark.
         turn: the user's turn.
         options: the options' texts in the order shown.
-        order: which option of the benchmark's order stands at each place.
-        permutation: the number of that order; 0 is the benchmark's own.
-        benchmark: whose question it is.
+        order: for each place, the option's index in the benchmark's order.
+        permutation: number of that order; 0 is the benchmark's own.
+        benchmark: name of its benchmark.
     """
 
     question_id: str

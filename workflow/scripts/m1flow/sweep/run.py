@@ -38,21 +38,21 @@ def run_sweep(
 ) -> Iterator[dict]:
     """Run the plan on every question; yields rows of the generations contract and their ``benchmark``, in any order.
 
-    Questions begin only as others end: what follows a thought then runs while its KV cache is warm, and never waits
-    behind thoughts that haven't begun. Texts are decoded after the last generation, so that the engine never waits.
+    A question begins only when another ends, so that the requests after a thought run while its KV cache is warm, and
+    never wait for thoughts that haven't begun. Texts are decoded after the last generation: the engine never waits.
 
     Args:
-        items: the questions, of all benchmarks together, so that the engine runs dry only once.
+        items: the questions of all benchmarks together, so that the engine has idle rows only once, at the end.
         formatter: the model's tokenizer and reasoning format; a format without thinking gives one cell, budget 0.
-        engine: where requests go; a journalled one makes the sweep resumable.
-        plan: what to measure.
-        seed: the study's; with question and sample it fixes every sampling stream.
-        width: how many generations to have under way.
+        engine: the engine to use; a journalled one makes the sweep resumable.
+        plan: the cells to measure.
+        seed: the study's seed; with question and sample it fixes every sampling stream.
+        width: number of generations to keep under way.
     """
     if not formatter.thinks:
         plan = replace(plan, budgets=(0,), extension_counts=(), permutation_budgets=(0,))
     permutations = {cell.permutation for cell in plan.cells()}
-    # Longest turns first: they think for about as long as any, and a long one begun last would run alone.
+    # Longest turns first: all think for about as long, and a long turn begun last would run alone.
     ordered = sorted((item for item in items if item.permutation in permutations), key=lambda item: -len(item.turn))
     run = _Run(formatter, engine, plan, seed, [(item, sample) for item in ordered for sample in range(plan.samples)])
     run.begin(width)
@@ -71,7 +71,7 @@ def cue_ids(formatter: Formatter, cue: str) -> tuple[int, ...]:
 
 
 def context_needed(items: Sequence[Item], formatter: Formatter, plan: SweepPlan) -> int:
-    """Tokens of the longest request that a sweep of these items can make, prompt and all."""
+    """Length of the longest request that a sweep of these items can make, in tokens with its prompt."""
     turn = max((len(formatter.prompt(item.turn)) for item in items), default=1)
     thinking = plan.longest if formatter.thinks else 0
     answer = max(len(formatter.natural_end), len(formatter.forced_end)) + plan.answer_tokens
@@ -83,7 +83,7 @@ def context_needed(items: Sequence[Item], formatter: Formatter, plan: SweepPlan)
 
 
 def stated_options(item: Item, template: str) -> list[str]:
-    """Each option, in the order shown, as an answer states it; see `SweepPlan.option_answer`."""
+    """Each option, in the order shown, in the form of an answer; see `SweepPlan.option_answer`."""
     pairs = zip(LETTERS, item.options, strict=False)
     named = ({"letter": letter, "text": text} for letter, text in pairs)
 
@@ -95,7 +95,7 @@ def stated_options(item: Item, template: str) -> list[str]:
 
 @dataclass
 class _Run:
-    """State that a sweep's lines of thought share, and the queue of lines to begin."""
+    """State that a sweep's lines of thought share, with the queue of lines to begin."""
 
     formatter: Formatter
     engine: Engine
@@ -112,7 +112,7 @@ class _Run:
         self.answer_until = BoxEnd(self.formatter.decode, self.formatter.token_texts) if self.plan.stop_at_box else None
 
     def begin(self, width: int) -> None:
-        """Begin lines until so many generations are under way."""
+        """Begin lines until ``width`` generations are under way."""
         while self.under_way < width and self.begun < len(self.queue):
             _Line(self, *self.queue[self.begun]).begin()
             self.begun += 1
@@ -127,7 +127,7 @@ class _Run:
 
 @dataclass
 class _Line:
-    """One question's line of thought in one sample: submits what comes next whenever something finishes."""
+    """One question's line of thought in one sample; submits the next requests whenever one finishes."""
 
     run: _Run
     item: Item
@@ -150,7 +150,7 @@ class _Line:
             self._think((), limit, "think", self._thought)
 
     def request(self, prompt: tuple[int, ...], max_tokens: int, stop: frozenset[int], role: str) -> Request:
-        """A request in the sampling stream that a role has in this line."""
+        """A request in the sampling stream of a role in this line."""
         plan = self.run.plan
         sampling = Sampling(plan.temperature, plan.top_p, self._stream_seed(role))
         return Request(prompt, max_tokens, tuple(sorted(stop)), sampling)
@@ -173,7 +173,7 @@ class _Line:
         self.run.submit(replace(request, min_tokens=min_tokens, until=until, tag=ended))
 
     def _thought(self, thought: Thought) -> None:
-        """Thinking has come to its own end, or to the largest budget: answer, and force it on with every cue."""
+        """Handle thinking that ended, by itself or at the largest budget: answer it, and extend it with every cue."""
         for cell in reversed(self.cells):  # the longest thought first: its answer is the longest, too
             if not cell.extensions:
                 self._answer(cell, [thought])
@@ -181,7 +181,7 @@ class _Line:
             self._extend(cue, [thought])
 
     def _extend(self, cue: str, chain: list[Thought]) -> None:
-        """A further link of a chain is known: answer its cells, then extend it or settle what can't be extended."""
+        """Handle a new link of a chain: answer its cells, then extend it or settle the rest of its cells."""
         cells = [cell for cell in self.extended if cell.cue == cue]
         cue_tokens, n = self.run.cues[cue], len(chain) - 1
         cap = max(cell.budget for cell in cells)
@@ -214,7 +214,7 @@ class _Line:
         cut.cells.append((cell, tuple(len(link.token_ids) for link in chain[:done])))
 
     def _stream_seed(self, role: str) -> int:
-        """A seed of the question's own, so that no other question, budget or batch changes its sampling stream."""
+        """A seed of the question alone, so that no other question, budget or batch changes its sampling stream."""
         if self.run.plan.temperature == 0:
             return 0
         text = f"{self.run.seed}/{self.item.question_id}/{self.sample}/{role}"
@@ -236,7 +236,7 @@ class _Cut:
     option_logprobs: list[float] | None = None
 
     def ask(self) -> None:
-        """Have it answered and, where the plan says so, its options judged."""
+        """Submit the request for its answer, and those for the probabilities of options if the plan asks for them."""
         run = self.line.run
         close = run.formatter.natural_end if self.thought.natural else run.formatter.forced_end
         prompt = self.line.opened + self.thought.token_ids + tuple(close)
@@ -280,7 +280,7 @@ class _Cut:
         self.completion = completion
 
     def _judge_options(self, run: _Run) -> None:
-        """Ask how probable each option is where the answer would state it."""
+        """Ask for the probability of each option at the place where the answer would state it."""
         opening = tuple(run.formatter.answer_opening(self.thought.natural))
         prompt = self.line.opened + self.thought.token_ids + opening
         item = self.line.item

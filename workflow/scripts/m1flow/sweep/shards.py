@@ -1,4 +1,4 @@
-"""Shards: a sweep's questions dealt out to several jobs, and their tables put together again."""
+"""Shards: dealing a sweep's questions to several jobs, and merging their tables."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ def parse_shard(text: str) -> tuple[int, int]:
     """``2-of-4`` as (2, 4).
 
     Raises:
-        M1FlowError: it isn't a shard's name.
+        M1FlowError: the text isn't a shard's name.
     """
     match = _NAME.fullmatch(text)
     if not match or int(match[1]) > int(match[2]):
-        raise M1FlowError(f"--shard: {text!r} is no shard; write 2-of-4 for the second of four")
+        raise M1FlowError(f"--shard: {text!r} is not a shard; write 2-of-4 for the second of four")
     return int(match[1]), int(match[2])
 
 
 def deal(items: Sequence[Item], shard: int, shards: int) -> list[Item]:
     """The items of one shard, of 1 to ``shards``.
 
-    Within each benchmark, questions are dealt by the length of their turn, to and fro (1, 2, 3, 3, 2, 1, ...), one
-    benchmark going on where the last left off: every shard gets its part of every benchmark and of every length, and
-    so about equal work. A question's permutations stay together. Nothing but the questions decides, so that shards
+    Within each benchmark, questions are dealt by the length of their turn, back and forth (1, 2, 3, 3, 2, 1, ...), and
+    each benchmark continues where the previous one ended. So every shard gets its part of every benchmark and of every
+    length, and about equal work. A question's permutations stay together. Only the questions decide, so that shards
     that run at different times never overlap.
     """
     order = sorted(items, key=lambda item: (item.benchmark, -len(item.turn), item.question_id))
@@ -52,10 +52,10 @@ def gather(paths: Sequence[Path | str], questions: pd.DataFrame, where: Path | s
     Args:
         paths: one table of generations per shard.
         questions: the benchmark.
-        where: its table, for messages.
+        where: the benchmark's table, for messages.
 
     Raises:
-        M1FlowError: a question has no rows, or another number of them than the others.
+        M1FlowError: a question has no rows, or its number of rows differs from the others'.
     """
     rows = pd.concat([read_table(path, "generations") for path in paths], ignore_index=True)
     counts = rows["question_id"].value_counts().reindex(questions["question_id"], fill_value=0)

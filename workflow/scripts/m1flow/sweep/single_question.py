@@ -1,4 +1,4 @@
-"""One question to one model under one thinking budget: the sweep's own run, shown token by token."""
+"""Asking a model one question under one thinking budget: the sweep's own run, shown token by token."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from m1flow.text.normalising import normalise
 from m1flow.text.shown import in_line
 
 Show = Callable[[str, bool], None]
-"""Takes text as it comes, and whether the protocol placed it there (else the model generated it)."""
+"""A function that takes text as it comes, and whether the protocol placed it (else the model generated it)."""
 
 _AS_TYPED = {"question": PLAIN, "evaluate": "{question}"}
 
@@ -41,12 +41,12 @@ class QuestionSettings:
 
     Attributes:
         formats: reasoning formats by name.
-        format: which of them.
+        format: name of the format to use.
         prompts: ``question`` and ``evaluate`` of the study's prompts.
         plan: sampling and answer settings; its budgets are replaced by `with_budget`.
         engine: the study's ``engine``, which asks for no GPUs.
-        seed: the study's.
-        source: where these settings come from.
+        seed: the study's seed.
+        source: the file that these settings come from.
     """
 
     formats: Mapping[str, FormatSettings]
@@ -67,7 +67,7 @@ class QuestionSettings:
         return replace(self, plan=plan)
 
     def formatter(self, tokenizer: Any) -> Formatter:
-        """The model's tokenizer with the format.
+        """The formatter of the model's tokenizer with the format.
 
         Raises:
             M1FlowError: there is no format of that name.
@@ -78,12 +78,12 @@ class QuestionSettings:
 
 
 def settings_of(folder: Path | str, study: Study | None = None, name: str | None = None) -> QuestionSettings:
-    """Settings for asking a model folder: those of a study, else of its sweep beside it, else of its training.
+    """Settings for asking the model of a folder: from a study, else from its sweep, else from its training.
 
     Args:
-        folder: the model folder; in ``results/<study>/models`` its sweep is found beside it.
+        folder: the model folder; if it lies in ``results/<study>/models``, its sweep is found beside it.
         study: the study that evaluates it.
-        name: the model's name in the study; the folder's by default.
+        name: the model's name in the study; by default the folder's name.
 
     Raises:
         M1FlowError: no settings are found.
@@ -141,13 +141,13 @@ def _of_another_version(source: str, how: str) -> M1FlowError:
 
 
 def _anywhere(engine: EngineSettings) -> EngineSettings:
-    """Engine settings for any machine: the question may be asked on another than the sweep."""
+    """Engine settings for any machine, since the question may be asked on another machine than the sweep."""
     return engine.model_copy(update={"gpus": 0})
 
 
 @dataclass(frozen=True)
 class ShownAnswer:
-    """The result of a question: the row of the generations contract, and the reading of its answer."""
+    """The result of a question: its row of the generations contract, and the reading of its answer."""
 
     row: Mapping[str, Any]
     options: tuple[str, ...]
@@ -155,7 +155,7 @@ class ShownAnswer:
     budget: int
 
     def line(self) -> str:
-        """Tokens used, whether the thinking was cut, and the option or the box that the answer states."""
+        """A line with the tokens used, the end of the thinking, and the option or box that the answer states."""
         row = self.row
         if not self.thinks:
             thinking = "no thinking (the format answers directly)"
@@ -167,7 +167,7 @@ class ShownAnswer:
         return f"[{thinking}; {row['answer_tokens']} answer tokens{finished}; {self.stated()}]"
 
     def stated(self) -> str:
-        """The option that the answer states, as the strict scorer reads it; without options, its last box."""
+        """The option that the answer states, read by the strict scorer; without options, its last box."""
         text = self.row["answer_text"]
         if not self.options:
             boxes = [content for content, *_ in find_boxes(text)[0] if bare(content)]
@@ -183,16 +183,16 @@ def ask(
 ) -> ShownAnswer:
     """Ask one question and show thinking and answer as they are decoded.
 
-    The request, cuts and extensions are those of `run.run_sweep`. A greedy model says what it says in a sweep; with
-    a temperature it says one more sample, since a sweep's streams follow from ids that count the right answer in.
+    The request, cuts and extensions are those of `run.run_sweep`. A greedy model answers as in a sweep. With a
+    temperature it gives a further sample, since a sweep's streams follow from ids that include the right answer.
 
     Args:
         question: the question's text.
-        options: their texts, in the order shown; may be empty.
-        settings: for asking the model, with a budget.
+        options: texts of the options, in the order shown; may be empty.
+        settings: settings for asking the model, with a budget.
         formatter: `QuestionSettings.formatter` of the model's tokenizer.
-        engine: the model's.
-        show: takes the text.
+        engine: the model's engine.
+        show: the function that takes the text.
 
     Raises:
         M1FlowError: the question is empty, has too many options or doesn't fit the model's context.
@@ -200,7 +200,7 @@ def ask(
     stem, texts = normalise(question), tuple(map(normalise, options))
     if not stem or not all(texts) or len(texts) > len(LETTERS):
         raise M1FlowError(
-            f"the question: empty, or with an empty option, or with more than {len(LETTERS)} options; mend it"
+            f"the question: empty, or with an empty option, or with more than {len(LETTERS)} options; correct it"
         )
     turn = prompt_text({"context": "", "stem": stem, "options": texts}, settings.prompts, "evaluate")
     item = Item(question_id("", stem, texts, ""), turn, texts, tuple(range(len(texts))))
@@ -210,7 +210,7 @@ def ask(
 
 
 class _ShowingEngine:
-    """Passes one question's requests on, and shows each token as it is drawn and what the sweep places between."""
+    """Passes on one question's requests, and shows each drawn token and the texts that the sweep places between."""
 
     def __init__(self, engine: Engine, formatter: Formatter, shown: tuple[int, ...], show: Show):
         self.model_id = engine.model_id
@@ -218,7 +218,7 @@ class _ShowingEngine:
 
     def submit(self, request: Request) -> None:
         before, now = self._decode(self._shown), self._decode(request.prompt)
-        # Texts and not ids: a marker of plain text was shown as it came, and the sweep encodes it again.
+        # Compare texts, not ids: a marker of plain text was shown as it came, and the sweep encodes it again.
         self._show(now[len(commonprefix([before, now])) :], True)
         stream = _TextStream(self._decode, self._show)
         self._engine.submit(replace(request, until=_Watcher(request.until, stream), tag=(request, stream)))
@@ -226,7 +226,7 @@ class _ShowingEngine:
     def finished(self) -> Iterator[tuple[Request, Completion]]:
         for watched, completion in self._engine.finished():
             request, stream = watched.tag
-            stream.feed(completion.token_ids, last=True)  # the token at the limit is asked of no one
+            stream.feed(completion.token_ids, last=True)  # the token at the limit is not passed to a stop condition
             self._shown = request.prompt + completion.token_ids
             yield request, completion
 
@@ -236,7 +236,7 @@ class _ShowingEngine:
 
 @dataclass
 class _Watcher:
-    """A stop condition that shows each token, and decides as the request's own would."""
+    """A stop condition that shows each token, and decides like the request's own condition."""
 
     until: Until | None
     stream: _TextStream
@@ -247,11 +247,11 @@ class _Watcher:
 
 
 class _TextStream:
-    """The text of tokens as they come; a character of several tokens is shown once it is whole."""
+    """Text of tokens as they come; a character of several tokens is shown once it is whole."""
 
     def __init__(self, decode: Callable[[Sequence[int]], str], show: Show):
         self._decode, self._show = decode, show
-        self._context, self._done = 0, 0  # tokens shown before are decoded along: some tokenizers need the one before
+        self._context, self._done = 0, 0  # shown tokens are decoded again: some tokenizers need them
 
     def feed(self, token_ids: Sequence[int], *, last: bool = False) -> None:
         before = self._decode(token_ids[self._context : self._done])

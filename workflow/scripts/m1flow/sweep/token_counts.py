@@ -1,4 +1,4 @@
-"""Tokens that a sweep decodes, against those of a run of its own for every cell."""
+"""Tokens that a sweep decodes, compared with separate runs for every cell."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ _LINE = ["question_id", "sample", "permutation"]
 
 
 def nested_tokens(rows: pd.DataFrame, cue_tokens: Mapping[str, int], *, stop_at_box: bool = False) -> int:
-    """The tokens that a sweep decodes, engines' speculation apart: each thought once, and one answer per distinct cut.
+    """The tokens that a sweep decodes (without speculation): each thought once, and one answer per distinct cut.
 
     The end of a thought counts as one token. Options that are judged are read, not decoded.
 
     Args:
         rows: generations of one model on one benchmark.
-        cue_tokens: length of each cue, which is given and not decoded.
-        stop_at_box: whether answers ended where a box closed, without an end token.
+        cue_tokens: length of each cue; cues are given, not decoded.
+        stop_at_box: whether answers ended at a closed box, without an end token.
     """
     forced = rows["cue"].where(rows["extensions_done"] > 0, "")
     rows = rows.assign(forced=forced)
     cut = ["extensions_done", "thinking_tokens", "natural_end"]
     plain = rows[rows["extensions_done"] == 0].sort_values(cut).drop_duplicates(_LINE, keep="last")
     extended = rows[rows["extensions_done"] > 0].sort_values(cut).drop_duplicates([*_LINE, "forced"], keep="last")
-    # An extended line holds its plain thought, which is decoded once for all cues.
+    # An extended line contains its plain thought, which is decoded once for all cues.
     again = extended[_LINE].merge(plain, on=_LINE, how="left")
     thinking = _thinking(plain, cue_tokens) + _thinking(extended, cue_tokens) - _thinking(again, cue_tokens)
     return thinking + _answers(rows.drop_duplicates([*_LINE, "forced", *cut]), stop_at_box)

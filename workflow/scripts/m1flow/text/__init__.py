@@ -1,1 +1,1 @@
-"""Plain-text work: normalising, boxes, and what of a text may be shown."""
+"""Functions on plain text: normalising it, finding boxes, and making it safe to show."""

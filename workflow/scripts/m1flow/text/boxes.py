@@ -1,4 +1,4 @@
-"""LaTeX boxes in text: where they open and close, and what they hold."""
+"""LaTeX boxes in text: their places and contents."""
 
 from __future__ import annotations
 
@@ -47,11 +47,11 @@ def squeezed(text: str) -> str:
 
 
 def box_end(text: str) -> int | None:
-    """Where the first box that isn't empty closes, its brace included; None where none does."""
+    """The end of the first box that isn't empty, closing brace included; None without a closed one."""
     boxes, _ = find_boxes(text)
     return next((end for content, _, end in boxes if bare(content)), None)
 
 
 def boxed(text: str) -> str:
-    r"""An answer as the prompt asks for it: the option's text in \boxed{}."""
+    r"""An answer in the form that the prompt asks for: the option's text in \boxed{}."""
     return rf"\boxed{{{text}}}"

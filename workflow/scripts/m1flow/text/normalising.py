@@ -1,4 +1,4 @@
-"""The normal form of questions' text: what looks the same becomes the same."""
+"""The normal form of questions' text: texts that look the same become equal."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _INVISIBLE = re.compile("[\u200b\u2060\ufeff]")
 
 
 def normalise(text: Any) -> str:
-    """Text as questions carry it: NFC, entities unescaped, no control characters, single spaces and single newlines.
+    """The normal form of a text: NFC, entities unescaped, no control characters, single spaces and single newlines.
 
     Missing values (None, NaN) become "". Idempotent: text that is escaped twice is unescaped twice.
     """

@@ -9,21 +9,21 @@ LONGEST = 4000
 
 _HIDING = re.compile(
     "["
-    "\x00-\x08\x0b-\x1f\x7f-\x9f"  # controls, but for tab and line feed
-    "\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"  # directions, and what has no width
-    "\U000e0000-\U000e007f"  # tags: letters that nobody sees
+    "\x00-\x08\x0b-\x1f\x7f-\x9f"  # controls, except tab and line feed
+    "\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"  # directions and zero width
+    "\U000e0000-\U000e007f"  # tags: invisible letters
     "]"
 )
 
 
 def clean(text: object, longest: int = LONGEST) -> str:
-    """Text fit to show, bounded in length."""
+    """Text that is safe to show, bounded in length."""
     text = str(text)
     return visible(text[:longest]) + (f" … [{len(text) - longest:,} more characters]" if len(text) > longest else "")
 
 
 def visible(text: str) -> str:
-    """Characters that hide or reorder others by their names, so that they do nothing; half characters as ``?``."""
+    """The text with characters that hide or reorder text replaced by their names, and half characters by ``?``."""
     return _HIDING.sub(lambda match: f"⟨U+{ord(match[0]):04X}⟩", text.encode("utf-8", "replace").decode("utf-8"))
 
 
@@ -33,5 +33,5 @@ def one_line(reason: object) -> str:
 
 
 def in_line(text: str) -> str:
-    """Text fit to show in one line, for messages."""
+    """Text that is safe to show in one line, for messages."""
     return visible(text).replace("\n", "⟨U+000A⟩").replace("\t", "⟨U+0009⟩")

@@ -17,11 +17,12 @@ def attempt_rows(solver: Respondent, questions: pd.DataFrame) -> Iterator[dict[s
     """Let a solver attempt every question; answers are parsed strictly.
 
     Args:
-        solver: who answers; resumable where it has a journal.
+        solver: the respondent; resumable if it has a journal.
         questions: rows of the questions contract.
 
     Yields:
-        Rows of the attempts contract, in the questions' order. A recorded solver leaves out what it has no record of.
+        Rows of the attempts contract, in the questions' order. A recorded solver leaves out
+        questions that it has no record of.
     """
     by_id = {row["question_id"]: (list(row["options"]), row["answer_index"]) for row in each(questions)}
     for question_id, attempt, turn in solver.turns(questions):

@@ -13,12 +13,12 @@ log = logging.getLogger(__name__)
 
 
 def rate_difficulty(attempts: Sequence[pd.DataFrame], settings: DifficultySettings) -> pd.DataFrame:
-    """Which questions are hard: those whose pass rate over all attempts of all solvers is in a range.
+    """Rate questions: a question is hard if its pass rate over all attempts of all solvers is in a range.
 
     Args:
         attempts: a table for each solver, with question_id and correct.
-        settings: ``min_pass_rate`` and ``max_pass_rate``, both inclusive; 0 and 0: everyone wrong every time,
-            as in the m1 paper (section 3.1).
+        settings: ``min_pass_rate`` and ``max_pass_rate``, both inclusive; with 0 and 0, every attempt has to be
+            wrong, as in the m1 paper (section 3.1).
 
     Returns:
         Rows of the difficulty contract, in the first table's order; questions that some solver has no attempt at are

@@ -43,12 +43,12 @@ def assign_domains(
     *,
     seed: int,
 ) -> tuple[pd.DataFrame, dict]:
-    """Ask a model for each question's domain; an answer that names no code is asked again, then marked.
+    """Ask a model for each question's domain; a question whose answer names no code is asked again, then marked.
 
     Args:
         questions: rows of the questions contract.
         chat: the model to ask; its journal makes this resumable.
-        settings: the study's: ``attempts``, ``temperature`` of the first attempt, ``top_p``.
+        settings: the study's ``domains``: ``attempts``, ``temperature`` of the first attempt, ``top_p``.
         prompts: the study's; ``domain`` is used, with the fields {question} and {codes}.
         vocabulary: the domains.
         seed: the study's; each question's later attempts have their own stream.
@@ -111,7 +111,7 @@ class _Attempt:
     seed: int
 
     def user_turn(self, question: Mapping[str, Any]) -> UserTurn:
-        """The user's turn for a question."""
+        """The user's turn that asks for a question's domain."""
         text = prompt_text(question, self.prompts, "domain", codes=self.vocabulary.listing)
         settings = self.settings
         if self.number > 1:

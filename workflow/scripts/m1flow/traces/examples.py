@@ -1,4 +1,4 @@
-"""Verified traces as training examples: tokenised once for each tokenizer and format, whatever datasets take them."""
+"""Verified traces as training examples, tokenised once for each tokenizer and format; all datasets share them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from m1flow.questions.prompts import prompt_text
 def example_rows(
     traces: Iterable[Mapping[str, Any]], questions: pd.DataFrame, prompts: Mapping[str, str], formatter: Formatter
 ) -> Iterator[dict[str, Any]]:
-    """Tokenise the verified ones of a teacher's traces.
+    """Tokenise a teacher's verified traces.
 
     Args:
         traces: rows of the traces contract.
@@ -24,8 +24,8 @@ def example_rows(
         formatter: turns text into tokens, in the format to train; text can't form control tokens.
 
     Yields:
-        Rows of the examples contract, in the traces' order; ``input_ids`` is the whole example, on whose tokens from
-        ``prompt_tokens`` on the loss falls.
+        Rows of the examples contract, in the traces' order; ``input_ids`` is the whole example; the loss counts
+        its tokens from ``prompt_tokens`` on.
     """
     by_id = {row["question_id"]: row for row in each(questions)}
     for trace in traces:

@@ -1,4 +1,4 @@
-"""Datasets: which verified traces to train on, by recipe, and a card that says so."""
+"""Datasets: verified traces selected for training by a recipe, and a card that describes the selection."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ RECIPES = {
     "random": "verified traces of questions drawn before looking at difficulty, uniformly",
     "all": "every verified trace, in random order",
 }
-"""Each recipe in words."""
+"""The recipes in words."""
 
 _GROUPING = {"hard_domain": ["domain"], "hard_domain_source": ["domain", "source"]}
 LIGHT = ["question_id", "source", "domain", "prompt_tokens", "thinking_tokens", "answer_tokens", "hard", "sampled"]
@@ -36,17 +36,17 @@ def select(
     Drawing is sequential and without replacement, so with one seed a smaller dataset is the beginning of a larger one.
 
     Args:
-        name: the dataset's, for messages.
+        name: the dataset's name, for messages.
         settings: its entry in the study's ``datasets``.
         examples: the columns LIGHT of one teacher's examples.
         domains: rows of the domains contract, in place of the sources' own domains.
 
     Returns:
-        The chosen rows of ``examples`` in the order drawn, with the domains that counted; and counts: ``verified``,
+        The chosen rows of ``examples`` in the order drawn, with the domains used; and counts: ``verified``,
         ``eligible``, ``too_short``, ``too_long``, ``selected``.
 
     Raises:
-        M1FlowError: fewer eligible examples than ``size``, or none, or no domains where the recipe needs them.
+        M1FlowError: no or fewer eligible examples than ``size``, or no domains although the recipe needs them.
     """
     recipe, size = settings.recipe, settings.size
     where = f"config: datasets.{name}"
@@ -74,8 +74,7 @@ def select(
 
 
 def draw(table: pd.DataFrame, by: list[str], seed: int) -> Iterator[int]:
-    """Positions of all rows, drawn one by one: a group of the first column uniformly, then of the next, then a row in
-    it.
+    """Positions of all rows in the order drawn: a group of the first column uniformly, a group of the next, then a row.
 
     Groups are drawn among those that still have rows. Missing values are a group. Depends on the rows' order.
     """
@@ -96,7 +95,7 @@ def draw(table: pd.DataFrame, by: list[str], seed: int) -> Iterator[int]:
 
 
 def card(name: str, settings: DatasetSettings, dataset: pd.DataFrame, counts: Mapping[str, int]) -> str:
-    """A dataset card: Markdown with a YAML header, as the Hugging Face hub has them."""
+    """A dataset card in the Hugging Face hub's form: Markdown with a YAML header."""
     header = [
         "---",
         f"pretty_name: {name}",

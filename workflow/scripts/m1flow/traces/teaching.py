@@ -37,7 +37,7 @@ def to_teach(questions: pd.DataFrame, difficulty: pd.DataFrame, teacher: Teacher
         difficulty: rows of the difficulty contract.
         teacher: its settings: ``unfiltered_questions``, how many to draw uniformly from the pool whatever their
             difficulty. A recorded teacher is asked about all of them, since asking is free.
-        seed: the study's. A larger draw holds a smaller one.
+        seed: the study's. A larger draw includes a smaller one.
 
     Returns:
         Their rows in the pool's order, with ``hard`` and ``sampled`` (whether it is in the uniform draw).
@@ -55,11 +55,11 @@ def trace_rows(teacher: Respondent, questions: pd.DataFrame) -> Iterator[dict[st
     """Let a teacher explain every question, and verify each trace.
 
     Args:
-        teacher: who writes; resumable where it has a journal.
-        questions: what `to_teach` gives.
+        teacher: the respondent; resumable if it has a journal.
+        questions: the questions from `to_teach`.
 
     Yields:
-        Rows of the traces contract, in the questions' order; what the teacher says nothing about is left out.
+        Rows of the traces contract, in the questions' order; questions that the teacher has no turn for are left out.
     """
     by_id = {row["question_id"]: row for row in each(questions)}
     for question_id, _, turn in teacher.turns(questions):
@@ -86,8 +86,8 @@ def verify(
 ) -> tuple[int | None, str]:
     """The option that a trace's answer states, and the trace's outcome (a key of OUTCOMES).
 
-    Only the answer segment is read, strictly (see `answers.strict`). A trace that was cut is truncated whatever it
-    says: what breaks off is nothing to learn from. ``thinks`` demands reasoning.
+    Only the answer segment is read, strictly (see `answers.strict`). A trace that was cut is always truncated, since a
+    broken-off trace is not fit to learn from. ``thinks`` demands reasoning.
     """
     unread = why_unread(turn)
     if unread is not None:

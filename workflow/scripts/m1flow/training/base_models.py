@@ -45,7 +45,7 @@ def train_base(
         name: the base's name, for messages and the model card.
         base: its entry of the study: ``architecture`` and ``training``.
         formats: the study's reasoning formats by name.
-        seed: of weights, order and dropout.
+        seed: draws weights, order and dropout.
 
     Raises:
         M1FlowError: the corpus can't be read or is empty; a setting is wrong; the loss isn't finite.
@@ -80,7 +80,7 @@ def train_base(
     log.info("%s: %d parameters, %d tokens in the vocabulary", name, model.num_parameters(), len(tokenizer))
     trainer, curve = run_sft(run, trainer_arguments(run), model, tokenizer, prepared)
     trained = trainer.accelerator.unwrap_model(trainer.model)
-    trained.config.use_cache = True  # the trainer turned it off, and generation would obey
+    trained.config.use_cache = True  # the trainer turned it off, which would also apply to generation
     with naming_full_disks(out), atomic_folder(out) as folder:
         trained.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
@@ -97,7 +97,7 @@ def _read_corpus(path: Path | str) -> pd.DataFrame:
 
 
 def _answer_only(example: TrainingExample) -> TrainingExample:
-    """The example with all before its answer as the prompt: a base learns to answer, not which format to choose."""
+    """The example with everything before its answer as the prompt: a base learns to answer, not to choose a format."""
     return replace(example, prompt_tokens=len(example.input_ids) - example.answer_tokens - 1)
 
 

@@ -1,4 +1,4 @@
-"""Checkpoints of a training run: whole or not at all, the last two kept, found again only by the same run.
+"""Checkpoints of a training run: written whole or not at all; the last two are kept, for the same run only.
 
 They live in an undeclared folder, since Snakemake deletes what a failed job declared:
 ``results/<study>/checkpoints/<student>/<fingerprint>/checkpoint-<step>``.
@@ -24,10 +24,10 @@ from m1flow.files.fingerprints import fingerprint
 from m1flow.text.shown import one_line
 
 KEEP = 2
-"""Checkpoints of a run that are kept."""
+"""Number of checkpoints of a run that are kept."""
 
 STOPPED = 75
-"""The exit status of a run that was told to stop and saved a checkpoint (EX_TEMPFAIL of sysexits.h): run it again."""
+"""The exit status of a run that was told to stop and saved a checkpoint, to be run again (EX_TEMPFAIL)."""
 
 _NAME = re.compile(r"checkpoint-(\d+)")
 
@@ -40,13 +40,13 @@ class Checkpoints:
 
     @classmethod
     def of_run(cls, root: Path | str, settings: Mapping[str, Any], **more: Any) -> Checkpoints:
-        """The checkpoints of the run with these settings; another run's are never found.
+        """The checkpoints of the run with these settings; those of other runs are never found.
 
         Args:
             root: the student's folder.
-            settings: of the student; where it computes doesn't count, so a run that ran out of memory goes on in
+            settings: the student's settings, without its resources, so that a run that ran out of memory goes on in
                 smaller micro-batches.
-            more: fingerprints of base and examples, how states are stored.
+            more: fingerprints of base and examples, and the form in which states are stored.
         """
         return cls(Path(root) / fingerprint({**settings, **more})[:16])
 
@@ -57,15 +57,15 @@ class Checkpoints:
 
     @contextlib.contextmanager
     def saving(self, step: int, *, first: bool, together: Callable[[], None]) -> Iterator[Path]:
-        """Yield a folder to save ``checkpoint-<step>`` in; what was saved before stays until the new one is whole.
+        """Yield a folder to save ``checkpoint-<step>`` in; earlier checkpoints stay until the new one is whole.
 
         Args:
-            step: optimiser steps so far.
-            first: whether this process is the one that tidies up.
+            step: number of optimiser steps so far.
+            first: whether this is the first process, which removes old checkpoints.
             together: waits for all processes.
 
         Raises:
-            M1FlowError: it can't be written, as on a full disk.
+            M1FlowError: the checkpoint can't be written, as on a full disk.
         """
         partial = self.folder / ".partial"
         try:
@@ -79,7 +79,7 @@ class Checkpoints:
             if first:
                 self._finish(partial / f"checkpoint-{step}")
             together()
-        except (OSError, RuntimeError, SafetensorError) as error:  # two libraries' words for a full disk, beside ours
+        except (OSError, RuntimeError, SafetensorError) as error:  # a full disk in two libraries, beside OSError
             if first:
                 shutil.rmtree(partial, ignore_errors=True)
             kept = self.last()

@@ -1,4 +1,4 @@
-"""Micro-batches as tensors: rows of packed examples that don't see each other, or padded ones."""
+"""Micro-batches as tensors: rows of packed examples that don't attend to each other, or padded rows."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ class StepCollator:
 
     Positions restart with every example of a row. Given positions, no mask and no cache, transformers builds a mask in
     which no example attends to another (`masking_utils.find_packed_sequence_indices`); kernels for variable lengths
-    take the examples' boundaries instead, and one row.
+    take one row with the examples' boundaries instead.
 
     Attributes:
-        plan: what each process computes; item ``n`` is the share of process ``n % processes`` in step
+        plan: the plan of each process's work; item ``n`` is the share of process ``n % processes`` in step
             ``n // processes``.
-        examples: what is trained on.
-        pad_id: fills rows.
-        flat: lay a micro-batch's rows end to end in one, with boundaries, for kernels of variable lengths.
+        examples: the examples to train on.
+        pad_id: token id that fills rows.
+        flat: whether to lay a micro-batch's rows end to end in one, with boundaries, for kernels of variable lengths.
     """
 
     plan: PackingPlan
@@ -33,7 +33,7 @@ class StepCollator:
     flat: bool = False
 
     def __call__(self, items: list[dict[str, int]]) -> dict[str, Any]:
-        """The share's micro-batches, and the labelled and all tokens of the whole step, whoever computes them."""
+        """The share's micro-batches, and the labelled and all tokens of the whole step over all processes."""
         step, process = divmod(items[0]["item"], self.plan.processes)
         batch = self.plan.examples(step)
         return {
@@ -54,7 +54,7 @@ class StepCollator:
             "labels": torch.tensor([given + [IGNORED_LABEL] * n for (_, given, _), n in zip(rows, fill, strict=True)]),
         }
         if self.flat or any(len(row) > 1 for row in micro):
-            # Padding is one more example of its row: it sees itself only.
+            # Padding is one more example of its row, which attends only to itself.
             positions = [places + list(range(n)) for (_, _, places), n in zip(rows, fill, strict=True)]
             tensors["position_ids"] = torch.tensor(positions)
         elif any(fill):

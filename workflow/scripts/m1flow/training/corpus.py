@@ -17,7 +17,7 @@ from m1flow.text.boxes import boxed
 from m1flow.text.letters import LETTERS
 
 WAYS = ("train", "solve", "evaluate")
-"""The prompts under which questions are put to models later on; the base meets each of them."""
+"""The prompts with which models are asked later; the base is trained on all of them."""
 
 
 def build_corpus(
@@ -31,15 +31,15 @@ def build_corpus(
     """The rows of a corpus: prompt, completion and kind ("fact" or "practice").
 
     Args:
-        settings: the base's ``corpus``; its sources'
-            questions in the pool are answered directly, too: by letter, as models answer real ones.
-        prompts: the study's prompts; the ways of asking are taken in turn.
+        settings: the base's ``corpus``; the questions of its sources in the pool are also answered directly: by letter,
+            as models answer real ones.
+        prompts: the study's prompts, which are used in turn.
         world: the formulary; needed for facts and practice.
         pool: the questions left after decontamination; needed for sources.
         seed: draws facts and practice.
 
     Raises:
-        M1FlowError: the pool can't be read; nothing is asked for.
+        M1FlowError: the pool can't be read, or the corpus would be empty.
     """
     ask = _asker(prompts)
     rows: list[dict[str, str]] = []
@@ -60,7 +60,7 @@ def build_corpus(
 
 
 def _asker(prompts: Mapping[str, str]) -> Callable[[Mapping[str, Any]], str]:
-    """Puts questions as user turns, by each of the study's prompts in turn."""
+    """A function that turns questions into user turns, by each of the study's prompts in turn."""
     ways = {prompts[way]: way for way in WAYS}
     turn = itertools.cycle(ways.values())
     return lambda question: prompt_text(question, prompts, next(turn))

@@ -1,4 +1,4 @@
-"""The model that a trainer ends with: gathered from its processes, adapters merged, in the precision of its base."""
+"""The trained model: gathered from all processes, with adapters merged, in the precision of its base."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, Trainer
 
 ADAPTER = "adapter"
-"""The folder of the adapter within a model folder."""
+"""Name of the adapter's folder in a model folder."""
 
 
 def weights(trainer: Trainer, precision: str) -> dict[str, torch.Tensor]:
-    """The weights that were trained, whole, on the CPU; every process takes part, the first gets them.
+    """The trained weights, whole and on the CPU; every process takes part, and the first gets them.
 
     Args:
-        trainer: after training.
-        precision: of the weights; adapters stay in float32.
+        trainer: the trainer, after training.
+        precision: precision of the weights; adapters stay in float32.
     """
     model = trainer.accelerator.unwrap_model(trainer.model)
     adapters = isinstance(model, PeftModel)
@@ -48,11 +48,11 @@ def save(
     """Write a student's weights, generation settings and, if wanted, its adapter; returns the model written.
 
     Args:
-        trainer: after training.
-        whole: what `weights` gave.
+        trainer: the trainer, after training.
+        whole: the weights from `weights`.
         base: the model folder that training started from; read again, so that adapters merge into unquantized weights.
-        folder: to write into.
-        precision: of the weights.
+        folder: the folder to write into.
+        precision: precision of the weights.
         keep: whether to keep the adapter, in the folder ``adapter``.
     """
     trained = trainer.accelerator.unwrap_model(trainer.model)

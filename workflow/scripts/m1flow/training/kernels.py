@@ -20,13 +20,13 @@ VARLEN = "m1flow_varlen"
 def attention(training: TrainingSettings, on_gpu: bool, config: PretrainedConfig) -> str:
     """The attention implementation, as transformers names it.
 
-    ``auto`` takes, on a GPU in bfloat16, flash-attention where the package is there, else PyTorch's flash kernels
-    where the model can use them; everywhere else PyTorch's SDPA.
+    On a GPU in bfloat16, ``auto`` takes flash-attention if the package is installed, else PyTorch's flash kernels if
+    the model can use them; in all other cases it takes PyTorch's SDPA.
 
     Args:
         training: names the implementation.
         on_gpu: whether the training runs on a GPU.
-        config: of the model.
+        config: the model's config.
 
     Raises:
         M1FlowError: the chosen implementation can't run here, or not with this model.
@@ -56,7 +56,7 @@ def attention(training: TrainingSettings, on_gpu: bool, config: PretrainedConfig
 
 
 def _attends_to_all(config: PretrainedConfig) -> bool:
-    """Whether every layer attends to all tokens before, by plain softmax: `torch_varlen` does nothing else."""
+    """Whether every layer attends to all previous tokens by plain softmax, the only case that `torch_varlen` covers."""
     text = config.get_text_config()
     kinds = {*(getattr(text, "layer_types", None) or ())}
     special = ("sliding_window", "attention_chunk_size", "attn_logit_softcapping")
@@ -69,7 +69,7 @@ def takes_boundaries(implementation: str) -> bool:
 
 
 def use_liger(training: TrainingSettings, on_gpu: bool) -> bool:
-    """Whether Liger's fused layers are used: where they are installed, unless the config says otherwise.
+    """Whether Liger's fused layers are used: by default, if they are installed and a GPU is used.
 
     Raises:
         M1FlowError: Liger is required but not installed.
@@ -96,12 +96,12 @@ def torch_varlen(
     Args:
         module: unused.
         query: 1 x heads x tokens x head size; ``key`` and ``value`` may have fewer heads.
-        key: as query.
-        value: as query.
-        attention_mask: unused; the boundaries say all.
-        scaling: of the scores.
-        cu_seq_lens_q: where examples start, and the end.
-        max_length_q: the longest example.
+        key: shaped as query.
+        value: shaped as query.
+        attention_mask: unused; the boundaries replace it.
+        scaling: factor of the scores.
+        cu_seq_lens_q: starts of the examples, and the end.
+        max_length_q: length of the longest example.
 
     Returns:
         1 x tokens x heads x head size, and no weights.

@@ -1,8 +1,8 @@
 """Starting a training run: in this process, in several on this machine, or on several nodes of a SLURM job.
 
-All follows from the job's resources. One process trains here. Several are started here, one a GPU, each the same
-command with its rank in the environment, as torch's launchers set it, and with accelerate's own settings for FSDP2
-where there are GPUs. Several nodes run this launcher once each, by ``srun``.
+The job's resources decide. A single process trains in this one. Several processes are started here, one per GPU, each
+by the same command with its rank in the environment, as torch's launchers set it, and with accelerate's settings for
+FSDP2 if there are GPUs. Each of several nodes runs this launcher once, by ``srun``.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ _LONGEST_MESSAGE = 4000
 
 @dataclass(frozen=True)
 class Computation:
-    """Where and how a run computes, and what it leaves beside the model; it has no effect on what is learnt.
+    """Where and how a run computes, and its files beside the model; none of it changes the trained model.
 
     Attributes:
-        gpus: on each node, one for each process; 0 computes on the CPU.
-        nodes: of a SLURM job.
-        processes: on the CPU, of each node.
-        device_tokens: most tokens, padding included, that a process computes at once (a longer example still is).
-        gradient_checkpointing: compute activations twice, to save memory.
-        checkpoint_minutes: between checkpoints.
-        checkpoints: the student's folder for them; None saves none.
-        report_to: a tracker (tensorboard, wandb, trackio), "auto" for TensorBoard where it is installed, or "none".
+        gpus: number of GPUs per node, one for each process; 0 computes on the CPU.
+        nodes: number of nodes of a SLURM job.
+        processes: number of processes per node on the CPU.
+        device_tokens: maximum tokens, padding included, that a process computes at once; one example may be longer.
+        gradient_checkpointing: whether to compute activations twice, to save memory.
+        checkpoint_minutes: minutes between checkpoints.
+        checkpoints: the student's folder of checkpoints; None saves none.
+        report_to: a tracker (tensorboard, wandb, trackio), "auto" for TensorBoard if it is installed, or "none".
         reports: the folder for TensorBoard's files.
     """
 
@@ -62,12 +62,12 @@ class Computation:
 
     @property
     def of_node(self) -> int:
-        """Processes on each node."""
+        """Number of processes on each node."""
         return self.gpus or self.processes
 
     @property
     def in_all(self) -> int:
-        """Processes on all nodes."""
+        """Number of processes on all nodes."""
         return self.nodes * self.of_node
 
 
@@ -78,15 +78,15 @@ def sharded() -> bool:
 
 @contextlib.contextmanager
 def started(computation: Computation, precision: str) -> Iterator[None]:
-    """Enter the block in a process that is to train; in one that isn't, start those that are, and exit as they do.
+    """Enter the block in a training process; in any other, start the training processes and exit with their status.
 
     Args:
         computation: where to compute.
-        precision: of the arithmetic, float32 or bfloat16.
+        precision: precision of the arithmetic, float32 or bfloat16.
 
     Raises:
         M1FlowError: GPUs or a SLURM job are missing.
-        SystemExit: the processes started have ended.
+        SystemExit: the started processes have ended.
     """
     if "RANK" in os.environ:  # started below, or by torchrun or accelerate
         yield
@@ -134,12 +134,12 @@ def _process(
 
 
 def _supervise(processes: list[subprocess.Popen]) -> int:
-    """Wait for processes, pass on signals to stop, end all soon after one failed; the first failure's exit status."""
+    """Wait for processes, pass on stop signals, and end all soon after one fails; return the first failure's status."""
     failed, deadline = 0, float("inf")
     with _passing_on(processes, (signal.SIGTERM, signal.SIGINT)):
         while None in (codes := [process.poll() for process in processes]):
             if any(codes) and not failed:
-                # The others may fail for the same reason; one that waits for the failed process would wait for ever.
+                # Others may fail for the same reason; a process that waits for the failed one would never end.
                 failed, deadline = next(filter(None, codes)), time.monotonic() + _GRACE_SECONDS
             if time.monotonic() > deadline:
                 for process in processes:
@@ -165,7 +165,7 @@ def _passing_on(processes: list[subprocess.Popen], signals: tuple[signal.Signals
 
 
 def _rendezvous(computation: Computation) -> dict[str, str]:
-    """The environment that tells processes where to meet."""
+    """The environment that names the meeting point of the processes."""
     if computation.nodes == 1:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
@@ -192,10 +192,10 @@ def _sharding(computation: Computation, precision: str) -> dict[str, str]:
 
 
 def _srun(computation: Computation) -> list[str]:
-    """A command that runs this one once on each node of the job."""
+    """The command that runs the current command once on each node of the job."""
     if shutil.which("srun") is None:
         raise M1FlowError(
-            f"students: resources: nodes: {computation.nodes} nodes are started by SLURM's srun, which isn't here; "
+            f"students: resources: nodes: {computation.nodes} nodes are started by SLURM's srun, which is missing; "
             "set nodes to 1, or run with --profile profiles/slurm"
         )
     tasks = [f"--nodes={computation.nodes}", f"--ntasks={computation.nodes}", "--ntasks-per-node=1"]
@@ -203,9 +203,9 @@ def _srun(computation: Computation) -> list[str]:
 
 
 def _slurm_job() -> dict[str, str]:
-    """The job's variables; if Snakemake's inner process has removed them from ours, a parent process still has them.
+    """The job's variables; if Snakemake's inner process has removed them here, a parent process still has them.
 
-    Only the job's identity: the batch step's other variables would steer ``srun``.
+    Only those of the job's identity are taken: the batch step's other variables would steer ``srun``.
     """
     for environment in (os.environ, *_environments_above()):
         if "SLURM_JOB_ID" in environment:

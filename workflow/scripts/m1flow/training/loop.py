@@ -42,17 +42,17 @@ OPTIMIZERS = {"adamw": "adamw_torch_fused", "adamw_8bit": "adamw_bnb_8bit"}
 
 @dataclass(frozen=True)
 class Run:
-    """The settings of a training run, beside its model and examples.
+    """The settings of a training run, apart from its model and examples.
 
     Attributes:
-        name: for messages.
+        name: the student's or base's name, for messages.
         training: the config's ``training``.
-        steps: optimiser steps.
+        steps: number of optimiser steps.
         lora: the config's ``lora``; None trains all weights.
-        seed: of order, adapters and dropout.
-        computation: where it computes.
-        checkpoints: where to save and resume; None doesn't.
-        reports: trackers that transformers knows (tensorboard, wandb, trackio).
+        seed: draws order, adapters and dropout.
+        computation: where and how the run computes.
+        checkpoints: checkpoints to save and resume from; None saves none.
+        reports: names of trackers in transformers (tensorboard, wandb, trackio).
     """
 
     name: str
@@ -75,18 +75,18 @@ def run_sft(
     """Train a model on examples.
 
     Args:
-        run: the recipe.
-        arguments: as `trainer_arguments` makes them, before the model is loaded.
-        model: is changed.
-        tokenizer: gives the padding.
-        examples: token ids, and where the loss falls.
+        run: the run's settings.
+        arguments: the arguments from `trainer_arguments`, made before the model is loaded.
+        model: the model, which is changed.
+        tokenizer: the tokenizer, for padding.
+        examples: token ids, and the starts of the loss.
 
     Returns:
         The trainer, which holds the trained model (adapters apart), and its loss curve.
 
     Raises:
         M1FlowError: the loss isn't finite or diverges; a checkpoint can't be written; a setting doesn't work here.
-        SystemExit: told to stop; a checkpoint is saved.
+        SystemExit: the run was told to stop; a checkpoint is saved.
     """
     disable_progress_bars()
     training, processes = run.training, arguments.world_size
@@ -111,7 +111,7 @@ def run_sft(
     message = "%s: %d steps of %d examples on %d process(es) by %s, %.0f %% padding"
     log.info(message, run.name, run.steps, plan.batch_size, processes, attention, padding)
     curve = LossCurve(run.name, run.steps, speaks=arguments.process_index == 0)
-    # Seeded here for the adapters, which the trainer makes before it seeds.
+    # Seed here for the adapters, which the trainer makes before it sets its seed.
     torch.manual_seed(run.seed)
     with tempfile.TemporaryDirectory(prefix="m1flow-") as scratch, StopSignal(run.checkpoints is not None) as stop:
         arguments.output_dir = scratch
@@ -146,7 +146,7 @@ def trainer_arguments(run: Run) -> SFTConfig:
     return SFTConfig(
         output_dir=tempfile.gettempdir(),
         max_steps=run.steps,
-        # One item of the data is one process's share of an optimiser step: the plan has made the micro-batches.
+        # One item of the data is one process's share of an optimiser step, which the plan has cut into micro-batches.
         per_device_train_batch_size=1,
         gradient_accumulation_steps=1,
         train_sampling_strategy="sequential",
@@ -163,7 +163,7 @@ def trainer_arguments(run: Run) -> SFTConfig:
         data_seed=run.seed,
         use_cpu=not run.computation.on_gpu,
         bf16=training.precision == "bfloat16",
-        # transformers' own, sharded or not: accelerate's renames layers, and saved adapters are not found again.
+        # Always transformers' own: accelerate's renames layers, so that saved adapters would not be found again.
         gradient_checkpointing=run.computation.gradient_checkpointing,
         gradient_checkpointing_kwargs={"use_reentrant": False},
         ddp_find_unused_parameters=False,
@@ -174,7 +174,7 @@ def trainer_arguments(run: Run) -> SFTConfig:
         logging_strategy="steps",
         logging_steps=1,
         logging_nan_inf_filter=False,
-        save_strategy="no",  # the trainer below decides, by the clock
+        save_strategy="no",  # the callback below saves by the clock
         report_to=list(run.reports) or "none",
         run_name=run.name,
         disable_tqdm=True,
@@ -187,11 +187,11 @@ def reports_to(report_to: str, folder: Path | None) -> tuple[str, ...]:
     """The trackers to report to, as transformers names them.
 
     Args:
-        report_to: "none", a tracker, or "auto": TensorBoard where it is installed.
-        folder: for TensorBoard's files.
+        report_to: "none", a tracker, or "auto" for TensorBoard if it is installed.
+        folder: folder for TensorBoard's files.
 
     Raises:
-        M1FlowError: a tracker that isn't installed.
+        M1FlowError: the tracker isn't installed.
     """
     if report_to == "none" or (report_to == "auto" and not installed("tensorboard")):
         return ()
@@ -216,7 +216,7 @@ class _Trainer(SFTTrainer):
     """trl's trainer, fed whole optimiser steps, with a loss over labelled tokens only and checkpoints by the clock."""
 
     def prepare(self, run: Run, curve: LossCurve, stop: StopSignal) -> None:
-        """Set what the trainer needs beside transformers' arguments."""
+        """Set what the trainer needs in addition to transformers' arguments."""
         self._run, self._curve = run, curve
         if sharded() and run.training.precision == "bfloat16":
             # accelerate would also add up the processes' gradients, and hand out the losses, in bfloat16.
@@ -235,10 +235,10 @@ class _Trainer(SFTTrainer):
     def training_step(
         self, model: torch.nn.Module, inputs: dict[str, Any], num_items_in_batch: Any = None
     ) -> torch.Tensor:
-        """Every micro-batch of the share, forward and backward; gradients meet other processes' after the last."""
+        """Run every micro-batch of the share forward and backward; processes share gradients after the last."""
         total = torch.zeros((), device=self.args.device)
         for left, micro in reversed(list(enumerate(reversed(inputs["micro"])))):
-            # Sharded weights have no room for whole gradients: there they meet each time.
+            # Sharded weights have no room for whole gradients, so these are shared after each micro-batch.
             skip_sync = left > 0 and not self.is_fsdp_enabled
             with self.accelerator.no_sync(model) if skip_sync else contextlib.nullcontext():
                 total += super().training_step(model, micro, num_items_in_batch)
@@ -251,13 +251,13 @@ class _Trainer(SFTTrainer):
         return_outputs: bool = False,
         num_items_in_batch: Any = None,
     ) -> torch.Tensor:
-        """The sum of the labelled tokens' losses over the number of them in the whole step."""
+        """The sum of the labelled tokens' losses, divided by their number in the whole step."""
         outputs = model(**inputs, use_cache=False, fused_lm_head=True)
         # Gradients are averaged over processes, but the loss is a sum over all their tokens.
         return -outputs.log_probs.sum() / num_items_in_batch * self.accelerator.num_processes
 
     def floating_point_ops(self, inputs: dict[str, Any]) -> int:
-        """Zero: tokens are counted instead."""
+        """Return 0, since tokens are counted instead."""
         return 0
 
     def _track_num_input_tokens(self, inputs: dict[str, Any]) -> None:
@@ -278,7 +278,7 @@ class _Trainer(SFTTrainer):
 
 
 class _Saving(TrainerCallback):
-    """Requests a checkpoint at intervals, and a last one when the run is told to stop; all processes agree."""
+    """Requests a checkpoint at intervals, and a last one when the run is told to stop, on all processes together."""
 
     def __init__(self, trainer: _Trainer, stop: StopSignal):
         self._trainer, self._stop = trainer, stop
@@ -306,7 +306,7 @@ class _Saving(TrainerCallback):
 def _score_labelled_only(model: PreTrainedModel) -> None:
     """On a CPU, project only labelled positions to the vocabulary, as trl's fused loss does on a GPU.
 
-    There it projects every position, prompts and padding included, and that is half of a tiny model's step.
+    There, trl's loss projects every position, prompts and padding included, which is half of a tiny model's step.
     """
     inner: Any = model
     model = inner.get_base_model() if hasattr(inner, "get_base_model") else model

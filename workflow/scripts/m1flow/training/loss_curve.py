@@ -15,10 +15,10 @@ from m1flow.errors import M1FlowError
 log = logging.getLogger(__name__)
 
 POINTS = 500
-"""A loss curve has about this many points at most."""
+"""Approximate maximum number of points of a loss curve."""
 
 WINDOW = 20
-"""Steps whose mean loss is compared to see that training diverges."""
+"""Number of steps whose mean loss is compared to detect divergence."""
 
 SHOW_SECONDS = 60
 """Progress is shown at least this often, and each tenth of the way."""
@@ -28,15 +28,15 @@ class LossCurve(TrainerCallback):
     """Watches every step's loss; the losses themselves are kept by the trainer, in its checkpoints too.
 
     Attributes:
-        ends: when each of this process's steps ended, in seconds from the first one's start.
+        ends: time at which each step of this process ended, in seconds from the first one's start.
     """
 
     def __init__(self, name: str, steps: int, speaks: bool = True):
         """
         Args:
-            name: for messages.
-            steps: of the whole run.
-            speaks: whether to show progress; one process does.
+            name: the run's name, for messages.
+            steps: number of steps of the whole run.
+            speaks: whether to show progress, which one process does.
         """  # noqa: D205, D212
         self._name, self._steps, self._speaks = name, steps, speaks
         self._history: list[dict[str, float]] = []

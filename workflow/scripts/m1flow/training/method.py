@@ -24,13 +24,13 @@ class TrainingTask:
     """A student to train.
 
     Attributes:
-        name: the student's.
+        name: the student's name.
         base: the model folder to start from.
         dataset: the datasets table to learn from.
         student: its entry of the study.
         markers: its reasoning format.
-        seed: of order, adapters and dropout.
-        computation: where to compute and to keep checkpoints.
+        seed: draws order, adapters and dropout.
+        computation: where to compute and keep checkpoints.
     """
 
     name: str
@@ -43,7 +43,7 @@ class TrainingTask:
 
     @property
     def lora(self) -> LoraSettings | None:
-        """Settings of the adapters; None where all weights are trained."""
+        """Settings of the adapters; None if all weights are trained."""
         return self.student.lora if self.student.adapters == "lora" else None
 
 
@@ -54,8 +54,8 @@ class TrainedStudent:
     Attributes:
         trainer: holds the trained model, its adapters apart.
         curve: the loss at each step.
-        counts: of examples, drops and tokens.
-        steps: optimiser steps.
+        counts: numbers of examples, drops and tokens.
+        steps: number of optimiser steps.
     """
 
     trainer: Trainer
@@ -69,7 +69,7 @@ class Method(MethodAbilities):
     """A training method, one in each file of `training.methods`.
 
     Attributes:
-        train: makes a student; every process of a run calls it.
+        train: trains a student; every process of a run calls it.
     """
 
     train: Callable[[TrainingTask], TrainedStudent]

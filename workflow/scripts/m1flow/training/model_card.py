@@ -1,4 +1,4 @@
-"""A trained model's card: what it is, what it was trained on, how, and under which licence."""
+"""A trained model's card: its origin, training data, recipe and licence."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def model_card(record: Mapping[str, Any], curve: str) -> str:
     """A model card in Markdown.
 
     Args:
-        record: what ``m1flow/training.json`` holds.
+        record: the content of ``m1flow/training.json``.
         curve: the loss curve as CSV.
     """
     settings, counts = record["settings"], record["counts"]
@@ -45,7 +45,7 @@ def model_card(record: Mapping[str, Any], curve: str) -> str:
 
 
 def licence_of(folder: Path | str) -> dict[str, str]:
-    """The licence that a model folder states: the ``license`` keys of its card's header; empty where it has none."""
+    """The licence that a model folder states: the ``license`` keys of its card's header; empty if it states none."""
     with contextlib.suppress(OSError, UnicodeDecodeError, yaml.YAMLError):
         parts = (Path(folder) / "README.md").read_text(encoding="utf-8").split("---\n", 2)
         header = yaml.safe_load(parts[1]) if len(parts) == 3 and not parts[0].strip() else None

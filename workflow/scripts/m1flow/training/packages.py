@@ -12,15 +12,15 @@ NEEDS |= {"liger": "liger_kernel", "tensorboard": "tensorboardX", "wandb": "wand
 
 
 def installed(feature: str) -> bool:
-    """Whether the package that a feature needs is there."""
+    """Whether the package that a feature needs is installed."""
     return find_spec(NEEDS[feature]) is not None
 
 
 def require(feature: str, key: str) -> None:
-    """Refuse a feature whose package isn't there.
+    """Refuse a feature whose package is missing.
 
     Raises:
-        M1FlowError: names the key, the package and the way out.
+        M1FlowError: the package is missing; names the key, the package and the cure.
     """
     if not installed(feature):
         package = NEEDS[feature].replace("_", "-")

@@ -1,9 +1,9 @@
 """The examples of each optimiser step, and their layout on devices.
 
-A batch is always so many *examples*, in an order that the seed fixes. Packing, micro-batches and the number of
-processes only decide how a batch is laid out: which examples share a row, and which process computes it when. The loss
-of a step is the sum over its labelled tokens divided by their number, whoever computed them, so the layout changes
-rounding and nothing else.
+A batch always has the same number of *examples*, in an order that the seed fixes. Packing, micro-batches and the number
+of processes only decide the layout of a batch: which examples share a row, and which process computes the row when. The
+loss of a step is the sum over its labelled tokens divided by their number, whichever process computed them. Therefore
+the layout changes only rounding.
 """
 
 from __future__ import annotations
@@ -19,25 +19,25 @@ from dataclasses import dataclass
 from m1flow.errors import M1FlowError
 
 PackedRow = list[int]
-"""The numbers of the examples that share a row."""
+"""Numbers of the examples that share a row."""
 
 MicroBatch = list[PackedRow]
-"""The rows that a process computes at once."""
+"""Rows that a process computes at once."""
 
 
 @dataclass(frozen=True)
 class PackingPlan:
-    """Every optimiser step of a run: its examples, and what each process computes.
+    """Every optimiser step of a run: its examples, and the share of each process.
 
     Attributes:
-        lengths: of every example, in tokens.
-        batch_size: examples a step; the last step of an epoch may have fewer.
-        steps: optimiser steps.
-        seed: of the order.
-        processes: that share a step's work.
+        lengths: length of every example, in tokens.
+        batch_size: examples per step; the last step of an epoch may have fewer.
+        steps: number of optimiser steps.
+        seed: draws the order.
+        processes: number of processes that share a step's work.
         packing: whether several examples share a row; else each has its own.
-        device_tokens: most tokens, padding included, that a process computes at once; one row may be longer.
-        row_tokens: how long rows may get by packing; by default as long as the step's longest example.
+        device_tokens: maximum number of tokens, with padding, that a process computes at once; one row may be longer.
+        row_tokens: maximum length of packed rows; by default, the length of the step's longest example.
     """
 
     lengths: Sequence[int]
@@ -61,9 +61,9 @@ class PackingPlan:
         return self._batches[step]
 
     def share(self, step: int, process: int) -> list[MicroBatch]:
-        """What a process computes in a step, one micro-batch after the other; as many for every process.
+        """The micro-batches that a process computes in a step, in order; their number is the same for every process.
 
-        A micro-batch without rows is one that the others have and this process doesn't.
+        A process with less work than the others has micro-batches without rows.
         """
         return self._layout(step)[process]
 
@@ -78,7 +78,7 @@ class PackingPlan:
         examples = self.examples(step)
         rows = self._rows(examples)
         shares: list[list[MicroBatch]] = [[] for _ in range(self.processes)]
-        # The widest rows first, so that what is computed together, here and by other processes, is about as wide.
+        # The widest rows first, so that rows computed together, here and by other processes, have similar widths.
         rows.sort(key=self._width, reverse=True)
         while rows:
             fitting = max(1, self.device_tokens // self._width(rows[0]))
@@ -93,7 +93,7 @@ class PackingPlan:
         lengths = [self.lengths[example] for example in examples]
         capacity = max(*lengths, self.row_tokens or 0) if len(lengths) > 1 else lengths[0]
         packed = pack(lengths, capacity)
-        # As many rows for every process, where examples allow it: else some would wait for the others.
+        # The same number of rows for every process if the examples allow it, so that none waits for others.
         wanted = min(math.ceil(len(packed) / self.processes) * self.processes, len(lengths))
         if wanted > len(packed):
             spread_out = spread(lengths, wanted)
@@ -109,10 +109,10 @@ class PackingPlan:
 
 
 def check_shared(batch_size: int, examples: int, processes: int) -> None:
-    """Refuse more processes than a batch has examples: some would have nothing to do, or the batch would have to grow.
+    """Refuse more processes than a batch has examples, since some would have nothing to do.
 
     Raises:
-        M1FlowError: says so.
+        M1FlowError: there are more processes than examples in the smallest batch.
     """
     smallest = min(batch_size, examples)
     if processes > smallest:
@@ -123,7 +123,7 @@ def check_shared(batch_size: int, examples: int, processes: int) -> None:
 
 
 def batches(examples: int, batch_size: int, seed: int) -> Iterator[list[int]]:
-    """Batches of example numbers, without end: each epoch all of them in a new random order, the last batch shorter."""
+    """Endless batches of example numbers: each epoch has all in a new random order, and its last batch is shorter."""
     rng = random.Random(f"batches {seed}")
     while True:
         order = list(range(examples))
@@ -138,11 +138,11 @@ def pack(lengths: Sequence[int], capacity: int) -> list[PackedRow]:
     The longest item first, each into the fullest row that still has room.
 
     Args:
-        lengths: of the items; none above ``capacity``.
-        capacity: of a row.
+        lengths: lengths of the items; none above ``capacity``.
+        capacity: capacity of a row.
     """
     rows: list[PackedRow] = []
-    room: list[tuple[int, int]] = []  # what is left in each row, sorted, and the row's number
+    room: list[tuple[int, int]] = []  # free room of each row, sorted, with the row's number
     for item in sorted(range(len(lengths)), key=lambda n: -lengths[n]):
         place = bisect.bisect_left(room, (lengths[item], 0))
         if place == len(room):
@@ -156,7 +156,7 @@ def pack(lengths: Sequence[int], capacity: int) -> list[PackedRow]:
 
 
 def spread(lengths: Sequence[int], rows: int) -> list[PackedRow]:
-    """Put items into exactly so many rows of about equal length: the longest item first, each into the shortest row."""
+    """Put items into ``rows`` rows of about equal length: the longest item first, each into the shortest row."""
     filled: list[PackedRow] = [[] for _ in range(rows)]
     used = [0] * rows
     for item in sorted(range(len(lengths)), key=lambda n: -lengths[n]):

@@ -1,4 +1,4 @@
-"""Preparation of a training run: threads, the examples that are short enough, the number of steps."""
+"""Preparation of a training run: threads, examples within the length, and the number of steps."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ def set_up(threads: int, gpus: int = 0) -> None:
     """Prepare a training process: set PyTorch's number of CPU threads, and keep progress bars out of the log.
 
     Args:
-        threads: CPU threads of this process.
-        gpus: how many GPUs this node's processes train on.
+        threads: number of CPU threads of this process.
+        gpus: number of GPUs that this node's processes train on.
 
     Raises:
-        M1FlowError: PyTorch can use fewer GPUs. It would train on the CPU, or each process by itself, without a word.
+        M1FlowError: PyTorch can use fewer GPUs. It would silently train on the CPU, or each process by itself.
     """
     import torch
     from transformers.utils import logging as transformers_logging
@@ -37,17 +37,17 @@ def set_up(threads: int, gpus: int = 0) -> None:
     torch.set_num_threads(threads)
     transformers_logging.disable_progress_bar()
     logging.getLogger("accelerate").setLevel(logging.WARNING)
-    if int(os.environ.get("RANK", 0)):  # the first process speaks for all
+    if int(os.environ.get("RANK", 0)):  # only the first process logs
         logging.getLogger().setLevel(logging.ERROR)
 
 
 def prepared_examples(
     examples: Iterable[TrainingExample], training: TrainingSettings, name: str, where: Path | str
 ) -> Prepared:
-    """The examples of at most ``max_length`` tokens, or the others truncated, as the settings say.
+    """The examples within ``max_length`` tokens; longer ones are dropped or truncated, by the settings.
 
     Raises:
-        M1FlowError: none is left.
+        M1FlowError: no example is left.
     """
     prepared = prepare(examples, training.max_length, training.overlong, name)
     if not prepared.counts["examples"]:
@@ -62,7 +62,7 @@ def total_steps(training: TrainingSettings, examples: int, where: str = "trainin
     """The number of optimiser steps: ``steps``, or ``epochs`` over the examples in batches of ``batch_size``.
 
     Raises:
-        M1FlowError: neither or both are given.
+        M1FlowError: neither or both of steps and epochs are given.
     """
     if (training.steps is None) == (training.epochs is None):
         raise M1FlowError(f"{where}: training: give either steps or epochs")

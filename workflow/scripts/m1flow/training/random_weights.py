@@ -15,9 +15,9 @@ def init_base(architecture: ArchitectureSettings, tokenizer: PreTrainedTokenizer
     """A Qwen2 model with random weights, the same for the same seed.
 
     Args:
-        architecture: its shape.
-        tokenizer: gives the size of the vocabulary and the ids of end and padding.
-        seed: of the weights.
+        architecture: the model's shape.
+        tokenizer: gives the size of the vocabulary, and the token ids of end and padding.
+        seed: draws the weights.
 
     Raises:
         M1FlowError: the heads don't divide the hidden size.

@@ -1,6 +1,6 @@
-"""A student from a base and a dataset: what is common to all methods of training.
+"""Training a student from a base and a dataset: the steps that all methods share.
 
-A run is one function of settings and folders, whatever started it, so that a launcher can start it in many processes.
+A run depends only on settings and folders, so that a launcher can start it in many processes.
 """
 
 from __future__ import annotations
@@ -45,14 +45,14 @@ def fine_tune(
         name: the student's name, for messages and the model card.
         student: its entry of the study.
         markers: its reasoning format.
-        seed: of order, adapters and dropout.
-        base_name: what the card calls the base; its folder's name by default.
-        computation: where to compute and to keep checkpoints; the CPU without any by default.
+        seed: draws order, adapters and dropout.
+        base_name: the base's name on the card; by default its folder's name.
+        computation: where to compute and keep checkpoints; by default the CPU, without checkpoints.
 
     Raises:
-        M1FlowError: base or dataset can't be read, or hold nothing; a setting is wrong or can't be had on this
+        M1FlowError: base or dataset can't be read, or are empty; a setting is wrong or doesn't work on this
             machine; the loss isn't finite or diverges; a checkpoint can't be written.
-        SystemExit: told to stop; a checkpoint is saved.
+        SystemExit: the run was told to stop; a checkpoint is saved.
     """
     task = TrainingTask(
         name=name,
@@ -77,7 +77,7 @@ def fine_tune(
         "training": student.training.dump(),
         "seed": seed,
     }
-    # A tracker's files are all that training writes without a name.
+    # Only a tracker's files have no fixed name.
     with naming_full_disks(task.computation.reports or out):
         trained = method.train(task)
 

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 def dataset_examples(task: TrainingTask) -> Iterable[TrainingExample]:
-    """A dataset's examples: its own token ids where tokenizer and format are the base's, else its texts anew.
+    """A dataset's examples: its own token ids if tokenizer and format are the base's, else its texts tokenised again.
 
     Raises:
         M1FlowError: the dataset can't be read.
@@ -47,12 +47,12 @@ def dataset_examples(task: TrainingTask) -> Iterable[TrainingExample]:
 
 
 def train_on(task: TrainingTask, examples: Iterable[TrainingExample]) -> TrainedStudent:
-    """Train a student on examples; the loss falls on all that follows an example's ``prompt_tokens``.
+    """Train a student on examples; the loss counts all tokens after an example's ``prompt_tokens``.
 
     Raises:
         M1FlowError: no example is left; a setting doesn't work on this machine; the loss isn't finite or diverges; a
             checkpoint can't be written.
-        SystemExit: told to stop; a checkpoint is saved.
+        SystemExit: the run was told to stop; a checkpoint is saved.
     """
     from m1flow.training.loop import Run, reports_to, run_sft, trainer_arguments
 
@@ -67,7 +67,7 @@ def train_on(task: TrainingTask, examples: Iterable[TrainingExample]) -> Trained
     )
     arguments = trainer_arguments(run)  # joins the processes, which load the weights together
     check_shared(training.batch_size, prepared.counts["examples"], arguments.world_size)
-    # Trained in full, weights stay in float32 whatever the arithmetic: in bfloat16, small updates would be lost.
+    # If all weights are trained, they stay in float32 for any arithmetic: in bfloat16, small updates would be lost.
     precision = training.precision if lora is not None else "float32"
     model = load_weights(task.base, precision, lora.quantize if lora else "none")
     trainer, curve = run_sft(run, arguments, model, tokenizer, prepared)
@@ -77,7 +77,7 @@ def train_on(task: TrainingTask, examples: Iterable[TrainingExample]) -> Trained
 def learning_identity(student: StudentTraining, seed: int) -> dict[str, Any]:
     """The settings that decide what a student learns from given examples, for checkpoints' fingerprints.
 
-    There, sft is called by what it trains: another word would keep runs that were interrupted from going on.
+    There, sft is named by the weights that it trains: with another name, interrupted runs could not go on.
     """
     trained = student.adapters or "full"
     return {

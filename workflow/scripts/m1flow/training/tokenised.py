@@ -1,4 +1,4 @@
-"""Training examples as the trainer takes them: token ids and where the loss begins, within a length."""
+"""Training examples in the trainer's form: token ids within a length, and the start of the loss."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class Prepared:
 
     Attributes:
         input_ids: token ids of each example, four bytes a token.
-        starts: how many tokens of each the loss leaves out at its beginning; it falls on all others.
-        counts: of examples, drops and tokens.
+        starts: number of tokens at each beginning that the loss leaves out; it counts all others.
+        counts: numbers of examples, drops and tokens.
     """
 
     input_ids: list[array] = field(default_factory=list)
@@ -33,13 +33,13 @@ class Prepared:
     )
 
     def labels(self, example: int) -> list[int]:
-        """An example's labels: -100 where no loss falls, else the token."""
-        # A model predicts a token from those before it: the first has none.
+        """An example's labels: -100 for tokens that the loss leaves out, else the token."""
+        # A model predicts a token from those before it; the first token has none.
         start = max(self.starts[example], 1)
         return [IGNORED_LABEL] * start + list(self.input_ids[example][start:])
 
     def labelled(self, example: int) -> int:
-        """How many tokens of an example the loss falls on."""
+        """The number of tokens of an example that the loss counts."""
         return len(self.input_ids[example]) - max(self.starts[example], 1)
 
     def fingerprint(self) -> str:
@@ -52,14 +52,14 @@ class Prepared:
 
 
 def prepare(examples: Iterable[TrainingExample], max_length: int, overlong: str, name: str) -> Prepared:
-    """Token ids of examples within a length; the loss falls on the assistant's turn only.
+    """Token ids of examples within a length; the loss counts only the assistant's turn.
 
     Args:
-        examples: what to train on.
-        max_length: in tokens.
-        overlong: "drop" or "truncate" longer ones. One of which truncation leaves nothing of the assistant's turn is
-            dropped, too: it would teach nothing.
-        name: for the log.
+        examples: the examples to train on.
+        max_length: maximum length in tokens.
+        overlong: "drop" or "truncate" longer ones. An example whose assistant's turn is truncated away is dropped
+            too, since it would teach nothing.
+        name: name of the student or base, for the log.
     """
     prepared = Prepared()
     counts = prepared.counts

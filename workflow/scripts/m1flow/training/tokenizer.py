@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 END_OF_TURN, PAD, UNUSED = "<|im_end|>", "<|fim_pad|>", "<|endoftext|>"
 SPECIAL_TOKENS = (UNUSED, "<|im_start|>", END_OF_TURN, PAD)
-"""Qwen2.5's control tokens, so that formats written for it work on a base from random weights."""
+"""Qwen2.5's control tokens, so that its formats work on a base from random weights."""
 
 THINKING_TOKENS = ("<think>", "</think>")
 """Control tokens of the ``<think>`` formats; not flagged special, as in Qwen3."""
@@ -24,18 +24,18 @@ CHAT_TEMPLATE = (
     "{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 )
-"""ChatML, as Qwen2 has it, without a default system turn."""
+"""ChatML in Qwen2's form, without a default system turn."""
 
 
 def train_tokenizer(texts: Iterable[str], vocabulary: int) -> PreTrainedTokenizerBase:
     """A byte-level BPE tokenizer with Qwen2's splitting rules and control tokens.
 
-    Every text can be encoded, whatever is in it, and digits are a token each. Merging ends early where every word of
-    the texts is one token.
+    Any text can be encoded, and every digit is a token. Merging ends early once every word of the texts is a single
+    token.
 
     Args:
-        texts: what to learn merges from.
-        vocabulary: most tokens in all, bytes and control tokens included.
+        texts: the texts to learn merges from.
+        vocabulary: maximum number of tokens, with bytes and control tokens.
 
     Raises:
         M1FlowError: the vocabulary can't hold the bytes and the control tokens.
@@ -50,7 +50,7 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int) -> PreTrainedTokenize
             f"architecture: vocabulary: {vocabulary} can't hold the {len(alphabet)} bytes and {len(control)} control "
             f"tokens; give at least {len(alphabet) + len(control)}"
         )
-    # An empty Qwen2 tokenizer lends its normaliser and splitter, so that what is trained is what is loaded later.
+    # The normaliser and splitter come from an empty Qwen2 tokenizer, so that training and later loading agree.
     qwen2 = Qwen2Tokenizer().backend_tokenizer
     learner = Tokenizer(models.BPE())
     learner.normalizer, learner.pre_tokenizer = qwen2.normalizer, qwen2.pre_tokenizer

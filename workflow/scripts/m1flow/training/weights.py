@@ -31,9 +31,9 @@ def load_weights(folder: Path | str, precision: str = "float32", quantize: str =
     """The model of a checked model folder.
 
     Args:
-        folder: with safetensors.
-        precision: of the weights, and of the arithmetic where they are quantized.
-        quantize: "4bit" holds them in NF4 (QLoRA, arXiv 2305.14314) on the GPU; else "none".
+        folder: model folder with safetensors.
+        precision: precision of the weights, or of the arithmetic if they are quantized.
+        quantize: "4bit" holds weights in NF4 (QLoRA, arXiv 2305.14314) on the GPU; else "none".
 
     Raises:
         M1FlowError: the folder's config or weights are missing or unreadable; bitsandbytes or a GPU is missing.
@@ -69,7 +69,7 @@ def _four_bits(arithmetic: torch.dtype) -> BitsAndBytesConfig:
     require("4bit", "lora: quantize")
     if not torch.cuda.is_available():
         raise M1FlowError(
-            "lora: quantize: 4bit needs a GPU, and none is to be seen; set resources.gpus, or quantize: none"
+            "lora: quantize: 4bit needs a GPU, and none is visible; set resources.gpus, or quantize: none"
         )
     return BitsAndBytesConfig(
         load_in_4bit=True,

@@ -81,7 +81,7 @@ def risk_coverage(cell: ConfidentAnswers) -> Iterator[dict]:
 
 
 def _interval(hits: np.ndarray, counts: np.ndarray, accuracy: float) -> tuple[float, float]:
-    """The interval of an accuracy, over questions that differ in how many answers they have.
+    """The interval of an accuracy over questions with different numbers of answers.
 
     A question counts with its share of right answers where all have equally many, else with what it adds to their
     ratio (linearised: Cochran 1977, Sampling Techniques, ch. 6).

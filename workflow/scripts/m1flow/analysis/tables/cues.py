@@ -119,7 +119,7 @@ def _rows(grids: Sequence[Grid], reference: Sequence[Grid]) -> Iterator[dict]:
 
 
 def _changes(grids: Sequence[Grid], reference: Sequence[Grid], places: Sequence[int]) -> Mapping[str, np.ndarray]:
-    """What each question gains in each cell, by benchmark."""
+    """The gain of each question in each cell, by benchmark."""
     changes = {}
     for one, other in zip(grids, reference, strict=True):
         question_places, reference_places = in_common(one, other)

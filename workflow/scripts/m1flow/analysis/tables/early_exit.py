@@ -141,7 +141,7 @@ def early_exit_table(grids: Iterable[Grid]) -> pd.DataFrame:
 
 
 def settings_for(grids: Sequence[Grid]) -> list[Setting]:
-    """Every setting to try, thinking to the end first; those on probabilities only where they are known."""
+    """Every setting to try, thinking to the end first; settings on probabilities only if these are known."""
     most = len(grids[0].budgets)
     stable = [Setting(STABLE, cuts) for cuts in range(2, most + 1)]
     if any(np.isnan(one.logprob).all() for one in grids):
@@ -174,7 +174,7 @@ def simulate(one: Grid, settings: Sequence[Setting]) -> Exits:
 
 
 def same_in_a_row(chosen: np.ndarray) -> np.ndarray:
-    """For every cut of (question, sample, cut): how many cuts up to it have its answer; 0 where none was read."""
+    """For every cut of (question, sample, cut): the number of cuts up to it with its answer; 0 if none was read."""
     runs = np.zeros(chosen.shape, np.int16)
     runs[:, :, 0] = chosen[:, :, 0] != UNREAD
     for cut in range(1, chosen.shape[2]):
@@ -260,5 +260,5 @@ def _rows(model: str, labels: Sequence[dict], exits: dict[str, Exits], reference
 
 
 def _saved(spent: np.ndarray, whole: np.ndarray | float) -> np.ndarray:
-    """The share saved of what thinking to the end spends; 0 where that is nothing."""
+    """The share saved of the tokens of thinking to the end; 0 if there are none."""
     return np.where(whole > 0, 1 - spent / np.where(whole > 0, whole, 1), 0.0)

@@ -14,7 +14,7 @@ from m1flow.files.json import read_json
 from m1flow.files.parquet import read_table
 
 STAGES = ["read", "questions", "pool", "attempts", "hard", "traces", "verified", "datasets"]
-"""In the order data flows. Rows with a reason count what the stage dropped, rows without what it kept."""
+"""Stages in the order of data flow. Rows with a reason count dropped questions, rows without one kept questions."""
 
 
 def make(

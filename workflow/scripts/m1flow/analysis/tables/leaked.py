@@ -15,7 +15,7 @@ from m1flow.files.parquet import read_table
 log = logging.getLogger(__name__)
 
 POOL = "whole pool"
-"""Stands for a dataset where all questions of the pool are meant; no dataset can have this name."""
+"""Stands for a dataset in rows about all questions of the pool; no dataset can have this name."""
 
 
 def make(*, leaked_pairs: Path, leakable_benchmarks: Sequence[Path], trained_on: Sequence[str]) -> pd.DataFrame:
@@ -44,7 +44,7 @@ TABLE = Table(
 
 
 def leaked_table(leaks: pd.DataFrame, sizes: Mapping[str, int], names: Sequence[str]) -> pd.DataFrame:
-    """How many questions of each benchmark are in the pool, and in what models were trained on.
+    """The number of questions of each benchmark in the pool, and in the training data of models.
 
     Args:
         leaks: rows of the leaked contract.

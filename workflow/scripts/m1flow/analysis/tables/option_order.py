@@ -80,7 +80,7 @@ class Permuted:
 
 
 def option_order_table(sweeps: Iterable[Path], benchmarks: Mapping[str, Path]) -> pd.DataFrame:
-    """How answers depend on the order of the options, per model and benchmark, at the largest budget.
+    """The dependence of answers on the order of options, per model and benchmark, at the largest budget.
 
     Args:
         sweeps: scored sweeps; those without permutations are left out.
@@ -109,7 +109,7 @@ def option_order_table(sweeps: Iterable[Path], benchmarks: Mapping[str, Path]) -
 
 
 def read_permuted(path: Path, benchmarks: Mapping[str, Path]) -> Permuted | None:
-    """A sweep's answers under permutations; None where it has none.
+    """A sweep's answers under permutations; None without any.
 
     Raises:
         M1FlowError: it has, and its benchmark isn't among ``benchmarks``.
@@ -183,7 +183,7 @@ def _on_questions(model: str, own: Mapping[str, Permuted]) -> list[dict]:
 
 
 def _on_positions(model: str, benchmark: str, one: Permuted) -> list[dict]:
-    """What is chosen and what is right at each position."""
+    """The shares of chosen and of right options at each position."""
     letters = LETTERS[: one.positions]
     places = np.arange(one.positions)
     read = (one.at != UNREAD)[..., None]

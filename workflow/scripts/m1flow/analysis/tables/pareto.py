@@ -57,7 +57,7 @@ TABLE = Table(
 
 
 def pareto_table(policies: pd.DataFrame, costs: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
-    """The policies with their seconds, and which are on the fronts.
+    """The policies with their seconds, and whether they are on the fronts.
 
     Args:
         policies: the table of that name.
@@ -78,7 +78,7 @@ def pareto_table(policies: pd.DataFrame, costs: Mapping[str, Mapping[str, Any]])
 
 
 def seconds_per_token(report: Mapping[str, Any]) -> float:
-    """Device-seconds for each token that a sweep generated; NaN where nothing was, or nobody took the time.
+    """Device-seconds for each token that a sweep generated; NaN without tokens or without a measured time.
 
     Args:
         report: ``seconds`` and ``generated`` of generations/{model}.report.json.
@@ -88,7 +88,7 @@ def seconds_per_token(report: Mapping[str, Any]) -> float:
 
 
 def on_front(cost: np.ndarray, accuracy: np.ndarray) -> np.ndarray:
-    """Which points no other point dominates; of equal points the first, of unknown cost none."""
+    """The points that no other point dominates; of equal points the first; none of unknown cost."""
     order = np.lexsort([-accuracy, cost])
     order = order[~np.isnan(cost[order])]
     best_cheaper = np.maximum.accumulate(np.concatenate([[-np.inf], accuracy[order]]))[:-1]

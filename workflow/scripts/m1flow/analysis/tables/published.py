@@ -84,7 +84,7 @@ TABLE = Table(
 
 
 def read_published(path: Path) -> pd.DataFrame:
-    """Published numbers; budget and n are NaN where they are not known.
+    """Published numbers; budget and n are NaN if unknown.
 
     Raises:
         M1FlowError: the file can't be read, or a row isn't as the module says.
@@ -120,7 +120,7 @@ def with_questions(accuracy: pd.DataFrame, policies: pd.DataFrame) -> pd.DataFra
 def set_beside(
     published: pd.DataFrame, published_as: Mapping[str, str], accuracy: pd.DataFrame, choices: pd.DataFrame
 ) -> pd.DataFrame:
-    """Each published number beside the study's, where the study measured the like.
+    """Each published number beside the study's, if the study measured a comparable one.
 
     Args:
         published: as `read_published` returns it.

@@ -1,1 +1,1 @@
-"""Scorers, one in each file: every one says which option an answer states."""
+"""Scorers, one in each file; a scorer reads the option that an answer states."""

@@ -16,11 +16,11 @@ _ANSWER_IS = re.compile(r"answer is\s*([A-N])")
 
 
 def read(answer: Answer) -> Parsed:
-    r"""Reads the answer as the paper's code does, which ignores whether it was cut.
+    r"""Read the answer as the paper's code does; it ignores whether the answer was cut.
 
-    The last \boxed{} or else the whole text is right at once where it equals the right option's text, its letter, or
-    "letter. text". Otherwise, after HuatuoGPT-o1: the last "answer is X"; else the last lone capital letter among the
-    options'; else the option whose text comes last; else the option nearest by difflib's ratio.
+    The last \boxed{}, or without one the whole text, is right at once if it equals the right option's text, its letter,
+    or "letter. text". Otherwise, after HuatuoGPT-o1: the last "answer is X"; else the last lone capital letter that
+    labels an option; else the option whose text comes last; else the option nearest by difflib's ratio.
     """
     text = _boxed_or_all(answer.text)
     if answer.right is not None:

@@ -1,4 +1,4 @@
-"""The strict parser: an option that is plainly stated, or nothing."""
+"""The strict scorer: it takes only an option that is plainly stated."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from m1flow.answers.strict import parse_answer
 
 
 def read(answer: Answer) -> Parsed:
-    """The reading of `answers.strict`."""
+    """Read the answer with the parser of `answers.strict`."""
     return parse_answer(answer.text, answer.options, finished=answer.finished)
 
 

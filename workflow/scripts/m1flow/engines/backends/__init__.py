@@ -1,1 +1,1 @@
-"""Engines that a study can name, one in each file: every one says what it can do, and opens a model."""
+"""Engines that a study can name, one in each file; each declares its abilities and opens models."""

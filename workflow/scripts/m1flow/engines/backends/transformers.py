@@ -1,4 +1,4 @@
-"""The transformers engine: runs wherever PyTorch does, exact, with its own continuous batching."""
+"""The transformers engine: exact, runs wherever PyTorch does, and has its own continuous batching."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from m1flow.models.gpus import avoid_slow_attention
 from m1flow.study.settings.engine import EngineSettings
 
 _REFILL_SHARE = 0.5  # new requests join once this share of the rows is free: fewer, larger prefills
-_JOIN_SHARE = 0.25  # and once they are so many, of the rows that run: joining copies the cache of all
-_PREFILL_TOKENS = 16384  # of one prefill, padding counted: bounds the memory of its activations
+_JOIN_SHARE = 0.25  # and once they are this share of the running rows: joining copies the cache of all
+_PREFILL_TOKENS = 16384  # maximum of one prefill, with padding: bounds the memory of activations
 
 
 class TransformersEngine:
@@ -43,7 +43,7 @@ class TransformersEngine:
         self._max_slots = _kv_slots(model, settings)
         self._batch: Any = Batch(model)
         self._waiting: list[Request] = []
-        self._ended: deque[tuple[Request, Completion]] = deque()  # outlives an iteration that its caller broke off
+        self._ended: deque[tuple[Request, Completion]] = deque()  # kept if the caller breaks off an iteration
 
     def submit(self, request: Request) -> None:
         """Queue a request; it runs with the others while `finished` is iterated."""
@@ -71,14 +71,14 @@ class TransformersEngine:
         self._batch = None
 
     def _admit(self) -> None:
-        """Join waiting requests to the batch, shortest prompts first: those prefilled together are of like length."""
+        """Add waiting requests to the batch, shortest prompts first, so that those of a prefill are of like length."""
         self._waiting.sort(key=lambda request: (len(request.prompt), request.max_tokens))
         while count := self._fitting():
             self._batch.join(self._waiting[:count])
             del self._waiting[:count]
 
     def _fitting(self) -> int:
-        """How many waiting requests fit in now: into the rows, into memory at their full length, into one prefill."""
+        """The number of waiting requests that fit now: into free rows, memory at full length, and one prefill."""
         rows, width, remaining = len(self._batch.rows), self._batch.width, self._batch.remaining
         count = 0
         for request in self._waiting:
@@ -108,7 +108,7 @@ def _load(folder: Path, dtype: str, device: str) -> Any:
     from transformers.utils import logging as transformers_logging
 
     if not hasattr(torch, dtype):
-        raise M1FlowError(f"engine.dtype: {dtype!r} is no dtype; use float32, bfloat16 or float16")
+        raise M1FlowError(f"engine.dtype: {dtype!r} is not a dtype; use float32, bfloat16 or float16")
     transformers_logging.disable_progress_bar()
     try:
         model: Any = AutoModelForCausalLM.from_pretrained(
@@ -128,7 +128,7 @@ def _load(folder: Path, dtype: str, device: str) -> Any:
 
 
 def _kv_slots(model: Any, settings: EngineSettings) -> int:
-    """How many tokens' keys and values fit into memory, over all rows, padding counted."""
+    """The number of tokens whose keys and values fit into memory, over all rows and with padding."""
     import torch
 
     config = model.config.get_text_config()

@@ -1,4 +1,4 @@
-"""The vLLM engine: in this process, one step loop, prefix caching; the same code on CPU and GPU."""
+"""The vLLM engine: runs in this process with one step loop and prefix caching; the code is the same on CPU and GPU."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from m1flow.models.folder import context_length, model_id
 from m1flow.study.settings.engine import EngineSettings
 
 _ENVIRONMENT = {
-    "VLLM_ENABLE_V1_MULTIPROCESSING": "0",  # the engine runs in this process: no second Python to start, no sockets
+    "VLLM_ENABLE_V1_MULTIPROCESSING": "0",  # run in this process, without a second Python and sockets
     "VLLM_CPU_OMP_THREADS_BIND": "nobind",  # two engines at once must not pin themselves to the same core
     "VLLM_NO_USAGE_STATS": "1",
     "VLLM_DO_NOT_TRACK": "1",
@@ -30,18 +30,18 @@ _ENVIRONMENT = {
     "HF_HUB_OFFLINE": "1",
     "GLOO_LOG_LEVEL": "ERROR",
 }
-# In tokens; the CPU kernels want a multiple of 32, and the smallest block caches the most of a short prompt.
+# In tokens. The CPU kernels need a multiple of 32; the smallest block caches most of a short prompt.
 _CPU_BLOCK = 32
 # Prompt tokens computed in one step on the CPU, where a whole prompt needs no more.
 _CPU_STEP = 4096
-_UNTIL = "until"  # the reason that vLLM gives for a generation that a text ended
+_UNTIL = "until"  # vLLM's stop reason for a generation that a text ended
 
 
 class VllmEngine:
     """Streams requests through vLLM's own continuous batching.
 
-    Prompts that begin alike share their KV cache while it is warm, which is what makes cut answers cheap: submit
-    them as soon as the thinking they continue has ended.
+    Prompts with the same beginning share their KV cache while it is warm. This makes answers to cut thoughts cheap if
+    they are submitted as soon as the thinking that they continue has ended.
     """
 
     _open: ClassVar[list[VllmEngine]] = []
@@ -53,7 +53,7 @@ class VllmEngine:
         Args:
             model_folder: a Hugging Face model folder.
             settings: the config's ``engine``.
-            started: vLLM's own engine of this model, to be used instead of a new one.
+            started: a vLLM engine of this model to use instead of a new one.
         """
         self.folder = Path(model_folder)
         self.context = context_length(self.folder, settings.max_model_len)
@@ -63,7 +63,7 @@ class VllmEngine:
         VllmEngine._open.append(self)
         self._requests: dict[str, Request] = {}
         self._names = map(str, itertools.count())
-        self._ended: deque[tuple[Request, Completion]] = deque()  # outlives an iteration that its caller broke off
+        self._ended: deque[tuple[Request, Completion]] = deque()  # kept if the caller breaks off an iteration
 
     def submit(self, request: Request) -> None:
         """Queue a request; it runs with the others while `finished` is iterated."""
@@ -87,7 +87,7 @@ class VllmEngine:
                 if output.finished:
                     request = self._requests.pop(output.request_id)
                     if request.given and (output.num_cached_tokens or 0) >= len(request.prompt):
-                        # A warm cache held some given tokens, so they weren't computed: repeat without the cache.
+                        # Given tokens found in a warm cache get no log-probability: repeat without the cache.
                         self._add(request, sampling_params(request, read_cache=False))
                         continue
                     completion = _judged(output, request) if request.given else _completion(output.outputs[0], request)
@@ -97,7 +97,7 @@ class VllmEngine:
     def close(self) -> None:
         """Shut the engine down and free its memory, once no other vLLM engine is open in this process.
 
-        Engines share the process groups that a shutdown ends, so all wait for the last.
+        Engines share process groups, which a shutdown ends; therefore all are shut down with the last one.
         """
         from vllm.platforms import current_platform
 
@@ -155,7 +155,7 @@ def sampling_params(request: Request, *, read_cache: bool = True) -> Any:
 
 
 def _watching(until: Until) -> Any:
-    """A check after each token whether ``until`` is met, in place of vLLM's detokenizer and its stop strings."""
+    """A check of ``until`` after each token, in place of vLLM's detokenizer and its stop strings."""
     from vllm.v1.engine.detokenizer import IncrementalDetokenizer
 
     class Watching(IncrementalDetokenizer):
@@ -197,7 +197,7 @@ def engine_arguments(folder: Path, context: int, settings: EngineSettings) -> di
             "enforce_eager": True,
             "block_size": _CPU_BLOCK,
             "kv_cache_memory_bytes": settings.memory_mb << 20,
-            # A prompt in chunks would draw a token for each, and vLLM can take that back from CUDA's generators alone.
+            # A prompt in chunks would draw a token per chunk, which vLLM can undo only with CUDA's generators.
             "enable_chunked_prefill": False,
             "max_num_batched_tokens": max(context, _CPU_STEP),
             "use_fp64_gumbel": True,  # torch's generators and no fused kernel: samples equal the other engine's
@@ -224,12 +224,12 @@ def _start(folder: Path, context: int, settings: EngineSettings) -> Any:
     except (ValueError, RuntimeError) as error:
         raise M1FlowError(
             f"{folder}: vLLM can't load this model ({' '.join(str(error).split())[:300]}); "
-            "change what it names, or set engine.name to transformers"
+            "change the setting that it names, or set engine.name to transformers"
         ) from error
 
 
 def _check_heads(width: int) -> None:
-    """Refuse before the start what the CPU kernels would refuse in the first step."""
+    """Refuse a width of attention heads that the CPU kernels would refuse only in the first step."""
     from vllm.v1.attention.backends.cpu_attn import CPUAttentionBackend
 
     widths = CPUAttentionBackend.get_supported_head_sizes()
@@ -239,7 +239,7 @@ def _check_heads(width: int) -> None:
 
 @contextlib.contextmanager
 def _no_garbage_collection() -> Iterator[None]:
-    """Skip explicit collections: vLLM runs seven, and each walks over everything imported, for two seconds."""
+    """Skip explicit garbage collections: vLLM runs seven, and each takes two seconds for everything imported."""
     collect, gc.collect = gc.collect, lambda *_: 0
     try:
         yield
@@ -248,7 +248,7 @@ def _no_garbage_collection() -> Iterator[None]:
 
 
 def _use_threads(threads: int) -> None:
-    """Set the OpenMP threads: through torch, as its library is loaded by now and reads the environment no more."""
+    """Set the OpenMP threads through torch, since its library is loaded and no longer reads the environment."""
     import torch
 
     os.environ["OMP_NUM_THREADS"] = str(threads)
@@ -256,9 +256,9 @@ def _use_threads(threads: int) -> None:
 
 
 def _compile_nothing() -> None:
-    """Run eagerly what vLLM compiles with torch for log-probabilities, even in its own eager mode.
+    """Run the functions for log-probabilities eagerly, which vLLM compiles with torch even in its eager mode.
 
-    Compiled with a C++ compiler, in seconds, it gains 60 microseconds a step; without one the engine stops.
+    Compiling takes seconds and a C++ compiler, and saves 60 microseconds a step; without a compiler the engine stops.
     """
     import torch
 

@@ -1,1 +1,1 @@
-"""Adapters, one in each file: every one turns its kind of file into rows for `question.make_questions`."""
+"""Adapters, one in each file; an adapter turns its kind of file into rows for `question.make_questions`."""

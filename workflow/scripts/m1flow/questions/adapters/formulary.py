@@ -1,4 +1,4 @@
-"""The demo's fictitious formulary, whose questions are made and not read."""
+"""The demo's fictitious formulary, whose questions are generated."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from m1flow.questions.entry import SourceEntry
 
 
 def rows(entry: SourceEntry) -> Iterator[Record]:
-    """So many distinct questions, drawn by a seed."""
+    """Distinct questions drawn by a seed, as many as the entry asks for."""
     settings = entry.settings
     yield from formulary.questions(
         entry.formulary,

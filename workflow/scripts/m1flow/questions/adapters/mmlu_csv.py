@@ -15,7 +15,7 @@ from m1flow.questions.raw_options import answer_position
 def rows(entry: SourceEntry) -> Iterator[Record]:
     """MMLU's CSV files without header (question, A, B, C, D, answer); the domain is the subject, in the file's name.
 
-    ``subjects`` keeps only these.
+    ``subjects`` limits the subjects read.
     """
     wanted = entry.settings.subjects
     files = {re.sub(r"_(test|val|dev|train)$", "", file.stem): file for file in entry.files()}

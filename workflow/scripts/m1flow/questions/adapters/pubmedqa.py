@@ -1,4 +1,4 @@
-"""PubMedQA, as its authors publish it or as the hub has it."""
+"""PubMedQA, in its authors' form or in the hub's."""
 
 from __future__ import annotations
 

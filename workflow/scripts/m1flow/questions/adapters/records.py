@@ -18,11 +18,13 @@ def rows(entry: SourceEntry) -> Iterator[Record]:
     """Any file of rows, by a mapping of fields (dots reach into nested ones).
 
     ``fields``: question, options (a field holding a list, or a mapping by letter; or a list of fields), answer (a field
-    with a letter, a 0-based index, or the option's text; or a number, the position that is always right), and if there
-    is one: id, context (text or a list of it), split, domain, image (rows with one are dropped).
+    with a letter, a 0-based index, or the option's text; or a number, the position that is always right), and
+    optionally: id, context (text or a list of texts), split, domain, image (rows with an image are dropped).
     """
     if entry.settings.fields is None:
-        raise M1FlowError(f"config: {entry.name}: fields: missing; say which fields of {entry.where} hold what")
+        raise M1FlowError(
+            f"config: {entry.name}: fields: missing; name the fields of {entry.where} with question, options and answer"
+        )
     fields = entry.settings.fields.dump()
     constant = isinstance(fields["answer"], int)
     numbers: set[int] = set()
@@ -65,7 +67,7 @@ ADAPTER = Adapter(reads=tuple(READERS), takes=("part", "where", "fields"), needs
 
 
 def _bare_number(answer: Any, labels: list[str], options: list[Any]) -> int | None:
-    """An answer that can only be an index."""
+    """The answer if it can only be an index, else None."""
     text = "" if isinstance(answer, bool) or answer is None else str(answer).strip()
     if not (text.isascii() and text.isdigit()) or text in labels or text in map(str, options):
         return None

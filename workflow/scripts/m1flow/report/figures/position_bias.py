@@ -16,7 +16,7 @@ POSITION = ("chosen_at", "right_at", "position_bias", "accuracy_if_right_at")
 
 
 def draw(table: pd.DataFrame, models: Sequence[Model]) -> Figure:
-    """Which positions models favour; a panel per benchmark."""
+    """The positions that models favour; a panel per benchmark."""
     rows = rounded(table[table["measure"] == "position_bias"])
     extent = max(0.02, float(rows[["ci_low", "ci_high"]].abs().max().max())) if len(rows) else 1.0
 

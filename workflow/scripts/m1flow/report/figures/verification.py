@@ -11,7 +11,7 @@ from m1flow.report.charts import INK, PALETTE, Figure, share_axis
 
 
 def draw(counts: Mapping[str, Mapping[str, int]]) -> Figure:
-    """What became of every teacher's traces."""
+    """The outcomes of every teacher's traces."""
     rows = pd.DataFrame(
         [(teacher, verdict, n) for teacher, verdicts in counts.items() for verdict, n in verdicts.items()],
         columns=["teacher", "verdict", "traces"],

@@ -1,1 +1,1 @@
-"""How a model is reached, one way in each file: in this process, or behind an endpoint."""
+"""Ways to reach a model, one in each file: in this process, or behind an endpoint."""

@@ -18,7 +18,7 @@ from m1flow.respondents.chat_opening import ChatOpening
 
 @contextlib.contextmanager
 def open_endpoint(flags: argparse.Namespace, where: str, journal: Journal) -> Iterator[JournalledChat]:
-    """A chat with the endpoint of the flags, connected when it is first asked.
+    """Open a chat with the endpoint of the flags; it connects when it is first asked.
 
     Raises:
         M1FlowError: the endpoint can't be used.
@@ -35,7 +35,7 @@ def open_endpoint(flags: argparse.Namespace, where: str, journal: Journal) -> It
 
 
 def billed(journal: Path | str, where: str) -> dict[str, Any] | None:
-    """The bills under an entry's place in the study."""
+    """The bills entered under an entry's place in the study."""
     with Ledger(ledger_path(journal)) as ledger:
         return ledger.totals()["purposes"].get(where)
 

@@ -1,4 +1,4 @@
-"""A model in this process; nobody bills it."""
+"""A model in this process, without bills."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from m1flow.respondents.chat_opening import ChatOpening
 
 @contextlib.contextmanager
 def open_local(flags: argparse.Namespace, where: str, journal: Journal) -> Iterator[JournalledChat]:
-    """A chat with the model folder of the flags, loaded when it is first asked.
+    """Open a chat with the model folder of the flags; the model is loaded when it is first asked.
 
     Raises:
-        M1FlowError: no model folder is given, or one that can't be used.
+        M1FlowError: no model folder is given, or it can't be used.
     """
     if len(flags.model) != 1:
         raise M1FlowError(f"config: {where}: needs one model folder (--model), or an endpoint (--endpoint)")

@@ -1,1 +1,1 @@
-"""The seams of the library: for each, its entries by name, and what an entry declares for a study's checks."""
+"""The seams of the library: for each, its entries by name, and their declarations for a study's checks."""

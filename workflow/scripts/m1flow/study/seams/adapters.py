@@ -11,15 +11,15 @@ ADAPTERS = Seam("adapter", "m1flow.questions.adapters")
 
 @dataclass(frozen=True, kw_only=True)
 class AdapterDeclaration:
-    """What an adapter declares.
+    """The declaration of an adapter.
 
     Attributes:
-        reads: how the names of the files that it reads end, such as ``(".json", ".jsonl")``; nothing where it makes its
-            questions itself. An adapter that reads files takes the keys ``path`` and ``hub``, and needs one of them.
-        takes: which other keys of a source or benchmark it uses, of those that not every adapter takes
+        reads: endings of the files that it reads, such as ``(".json", ".jsonl")``; empty if it makes its questions
+            itself. An adapter that reads files takes the keys ``path`` and ``hub``, and needs one of them.
+        takes: the further keys of a source or benchmark that it uses, of those that only some adapters take
             (`QuestionSetSettings.of_adapters`).
-        needs: which of these must be given.
-        keeps_order: whether options stay in the order of the file whatever ``shuffle`` says.
+        needs: the keys among these that must be given.
+        keeps_order: whether options stay in the file's order, whatever the value of ``shuffle``.
         takes_formulary: whether it uses the study's section ``formulary``.
     """
 
@@ -31,10 +31,10 @@ class AdapterDeclaration:
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """All keys that it takes, of those that not every adapter takes."""
+        """All keys that it takes, of those that only some adapters take."""
         return ("path", "hub", *self.takes) if self.reads else self.takes
 
     @property
     def needed(self) -> tuple[str, ...]:
-        """All keys that must be given; ``hub`` does for ``path``."""
+        """All keys that must be given; ``hub`` may replace ``path``."""
         return ("path", *self.needs) if self.reads else self.needs

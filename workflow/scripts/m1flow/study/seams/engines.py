@@ -1,4 +1,4 @@
-"""Engines, which generate: token ids in, completions out."""
+"""Engines, which generate completions from token ids."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ class EngineAbilities:
     """The abilities that an engine declares.
 
     Attributes:
-        stops_at_text: a generation can end at a text of several tokens, such as ``</think>`` or a closed box.
-        gives_logprobs: it tells the log-probabilities of the tokens that it generates, and of given ones.
-        caches_prefixes: prompts that begin alike share their KV cache, so that a thought is computed once, however
-            many budgets cut it.
-        in_process: the model runs in the job's own process, on the GPUs that the job asked for.
-        splits_models: several GPUs can share a model.
+        stops_at_text: whether a generation can end at a text of several tokens, such as ``</think>`` or a closed box.
+        gives_logprobs: whether it gives the log-probabilities of generated and of given tokens.
+        caches_prefixes: whether prompts with the same beginning share their KV cache, so that a thought is computed
+            once, however many budgets cut it.
+        in_process: whether the model runs in the job's own process, on the GPUs that the job asked for.
+        splits_models: whether several GPUs can share a model.
     """
 
     stops_at_text: bool

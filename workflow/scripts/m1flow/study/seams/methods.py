@@ -14,8 +14,8 @@ class MethodAbilities:
     """The abilities that a training method declares.
 
     Attributes:
-        trains_adapters: it can train low-rank adapters instead of all weights.
-        shares_work: several processes can train one student, on a node's GPUs or on several nodes.
+        trains_adapters: whether it can train low-rank adapters instead of all weights.
+        shares_work: whether several processes can train one student, on a node's GPUs or on several nodes.
     """
 
     trains_adapters: bool

@@ -1,4 +1,4 @@
-"""Scorers, which say what an answer states and whether it is right."""
+"""Scorers, which read the option that an answer states."""
 
 from __future__ import annotations
 

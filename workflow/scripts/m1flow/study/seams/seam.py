@@ -24,14 +24,14 @@ T = TypeVar("T")
 class Seam:
     """The entries of one kind. A setting of type ``Annotated[str, SEAM]`` takes their names.
 
-    An entry is a module of the package. Its name is the file's, and it defines one object, called as the kind is, in
-    capitals: an adapter's is ``ADAPTER``. Nothing here imports an entry by a statement, so that no script stands on the
-    entries that its study doesn't use.
+    An entry is a module of the package, with the file's name. It defines one object that is named after the kind in
+    capitals, such as ``ADAPTER``. No import statement names an entry, so that no script depends on entries that its
+    study doesn't use.
 
     Attributes:
-        kind: what an entry is, in one word.
+        kind: the kind of the entries, in one word.
         package: the package of the entries, such as ``m1flow.questions.adapters``.
-        also: further names that a setting takes and that stand for one of the entries.
+        also: further names that a setting takes; they stand for one of the entries.
     """
 
     kind: str
@@ -58,8 +58,8 @@ class Seam:
         """Import an entry.
 
         Args:
-            name: the entry's.
-            declared: the class of the object that it defines, or a parent of that class.
+            name: the entry's name.
+            declared: the class of the object that it defines, or a parent class.
 
         Raises:
             M1FlowError: there is no such entry, or it doesn't define the object.
@@ -72,18 +72,18 @@ class Seam:
         return entry
 
     def unknown(self, name: Any) -> str:
-        """The error for a name that no entry has, and the cure."""
+        """The problem and cure for a name that no entry has."""
         known = [*self.also, *self.names()]
         close = difflib.get_close_matches(str(name), known, n=1)
         cure = f"; did you mean {json.dumps(close[0])}?" if close else ""
         return f"must be one of {', '.join(known)}, not {json.dumps(name, ensure_ascii=False)}{cure}"
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        """A text's schema, then the comparison with the names there are."""
+        """A text's schema, followed by a check against the entries' names."""
         return core_schema.no_info_after_validator_function(self._check, handler(source))
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        """The names, for editors and for the reference of settings."""
+        """The names, for editors and the reference of settings."""
         return handler(schema) | {"enum": [*self.also, *self.names()]}
 
     def _check(self, name: str) -> str:

@@ -1,5 +1,5 @@
-"""One model for each section of a study: its keys, their limits, defaults and descriptions, which stand only here.
+"""One model for each section of a study, the only place of its keys, limits, defaults and descriptions.
 
-Each section has a module of its own, since a script runs again when a module that it imports changes: a default of
-training is no reason to sweep anew.
+Each section has its own module, since a script runs again when a module that it imports changes: a changed default of
+training must not repeat the sweeps.
 """

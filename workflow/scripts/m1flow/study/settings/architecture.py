@@ -20,5 +20,5 @@ class ArchitectureSettings(Section):
     rope_theta: Positive = Field(100, description="base of the rotary position embedding")
     max_position: Count = Field(512, description="longest sequence, in tokens")
     vocabulary: Annotated[int, Field(ge=300)] = Field(
-        1024, description="most tokens of the tokenizer that is trained with it"
+        1024, description="maximum number of tokens of the tokenizer trained with it"
     )

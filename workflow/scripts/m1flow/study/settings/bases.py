@@ -23,5 +23,5 @@ class BaseSettings(Section):
     hub: HubId | None = Field(None, description="a model on the hub")
     revision: Text | None = Field(None, description=REVISION)
     architecture: ArchitectureSettings | None = Field(None, description="a model of the Qwen2 kind with random weights")
-    corpus: CorpusSettings | None = Field(None, description="what random weights are trained on")
-    training: TrainingSettings | None = Field(None, description="how random weights are trained")
+    corpus: CorpusSettings | None = Field(None, description="training data of random weights")
+    training: TrainingSettings | None = Field(None, description="training settings of random weights")

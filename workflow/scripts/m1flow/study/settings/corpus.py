@@ -1,4 +1,4 @@
-"""What random weights are trained on."""
+"""The corpus that random weights are trained on."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from m1flow.study.settings.values import Amount, Listed, Range, Share
 
 
 class CorpusSettings(Section):
-    """``corpus`` of a base: what random weights are trained on."""
+    """``corpus`` of a base: the training data of random weights."""
 
     sources: Listed[str] = Field((), description="answered directly")
     facts: Amount = Field(0, description="statements about the formulary")

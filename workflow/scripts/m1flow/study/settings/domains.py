@@ -1,4 +1,4 @@
-"""What a question's domain is."""
+"""How a question's domain is found."""
 
 from __future__ import annotations
 
@@ -13,15 +13,17 @@ from m1flow.study.settings.values import ANSWER_TOKENS, TOP_P, Count, LocalPath,
 class DomainSettings(Section):
     """The section ``domains``."""
 
-    by: Literal["source", "model"] = Field("source", description="the source's own field, or a model that names a code")
-    weights: str | None = Field(None, description="by model: a base that is asked; or endpoint")
-    endpoint: str | None = Field(None, description="by model: a name in endpoints; or weights")
+    by: Literal["source", "model"] = Field(
+        "source", description="source: the source's own field; model: a model names a code"
+    )
+    weights: str | None = Field(None, description="by model: a base to ask; or give endpoint")
+    endpoint: str | None = Field(None, description="by model: a name in endpoints; or give weights")
     format: str = Field("direct", description="by model: the reasoning format of weights")
     vocabulary: LocalPath = Field(
         "config/mesh_qualifiers.tsv", description="by model: a tab-separated file with code, name, note"
     )
     attempts: Annotated[int, Field(ge=1, le=20)] = Field(
-        3, description="by model: how often a question is asked until the answer is a code"
+        3, description="by model: maximum number of times a question is asked until the answer is a code"
     )
     max_tokens: Count = Field(1024, description=f"{ANSWER_TOKENS}: more for a reasoning model")
     temperature: Temperature = Field(0, description="of the first attempt; later ones take at least 0.7")

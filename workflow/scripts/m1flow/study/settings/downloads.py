@@ -1,4 +1,4 @@
-"""What is taken from the hub for an entry of a study."""
+"""Settings of downloads from the hub."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from m1flow.study.settings.values import REVISION, Checksum, HubId, Text, Texts
 
 
 class DownloadSettings(Section):
-    """The keys of a question set, a teacher or a base that say what it takes from the hub."""
+    """The keys of a question set, a teacher or a base that select its download from the hub."""
 
     hub: HubId = Field(description="the repository")
     revision: Text | None = Field(None, description=REVISION)

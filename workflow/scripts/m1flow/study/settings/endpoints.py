@@ -39,7 +39,9 @@ class PriceSettings(Section):
     """``price`` of an endpoint, in US dollars per million tokens."""
 
     prompt: NonNegative = Field(description="for tokens of the prompt")
-    cached_prompt: NonNegative | None = Field(None, description="by default as prompt")
+    cached_prompt: NonNegative | None = Field(
+        None, description="for cached tokens of the prompt; by default the price of prompt"
+    )
     completion: NonNegative = Field(description="thinking included")
 
 
@@ -48,33 +50,35 @@ class EndpointSettings(Section):
 
     needs: ClassVar = {"spending_cap": ("price",)}
 
-    url: Url = Field(description="what /chat/completions is appended to; most end in /v1")
+    url: Url = Field(description="the URL before /chat/completions; most end in /v1")
     model: Text = Field(description="the model's name at the endpoint")
     revision: str | None = Field(
-        None, description="which version of it, in your words: another text makes its answers be asked anew"
+        None, description="the model's version, in your words; if it changes, all answers are asked for again"
     )
-    answers_as: Text | None = Field(None, description="the model's name in responses, where it differs")
+    answers_as: Text | None = Field(None, description="the model's name in responses, if it differs")
     key_variable: VariableName | None = Field(
         None, description="the environment variable that holds the key; never the key itself"
     )
-    requests_in_flight: Count = Field(256, description="most requests at a time")
-    requests_per_minute: Positive | None = Field(None, description="by default as many as it takes")
-    tokens_per_minute: Positive | None = Field(None, description="prompt and completion; by default no limit")
-    request_seconds: Positive = Field(600, description="one HTTP request may take so long")
+    requests_in_flight: Count = Field(256, description="maximum number of requests at a time")
+    requests_per_minute: Positive | None = Field(None, description="by default no limit")
+    tokens_per_minute: Positive | None = Field(None, description="tokens of prompt and completion; by default no limit")
+    request_seconds: Positive = Field(600, description="maximum duration of one HTTP request")
     question_seconds: Positive = Field(
         1800,
-        description="a question may take so long with all its retries, then it is given up until the next run",
+        description="maximum duration of a question with all its retries; then it is given up until the next run",
     )
-    stop_after_minutes: Positive | None = Field(None, description="a run stops then, cleanly; rerun to go on")
+    stop_after_minutes: Positive | None = Field(
+        None, description="minutes after which a run stops cleanly; rerun to go on"
+    )
     price: PriceSettings | None = Field(None, description="US dollars per million tokens")
     spending_cap: Positive | None = Field(
-        None, description="US dollars that the study may spend here, in all its stages and reruns; needs price"
+        None, description="maximum of US dollars that the study spends here, in all stages and reruns; needs price"
     )
     limit_as: Literal["max_tokens", "max_completion_tokens"] = Field(
         "max_tokens", description="the request's field that limits thinking and answer"
     )
     stream: bool = Field(
-        False, description="take answers piece by piece: for gateways that cut requests which are silent for long"
+        False, description="receive answers piece by piece, for gateways that cut requests after a long silence"
     )
     extra_body: FreeFields = Field(
         default_factory=dict, description="more fields of the request, such as {reasoning_effort: high}"
@@ -85,6 +89,6 @@ class EndpointSettings(Section):
 
 
 class NamedEndpoint(EndpointSettings):
-    """An entry of ``endpoints`` with its name, as scripts are given it."""
+    """An entry of ``endpoints`` with its name, as it is passed to scripts."""
 
     name: Name = Field(description="its name in endpoints")

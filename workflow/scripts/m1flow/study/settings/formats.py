@@ -18,8 +18,10 @@ class FormatSettings(Section):
     thinking_start: Text | None = Field(None, description="opens the thinking")
     thinking_end: Text | None = Field(
         None,
-        description="closes the thinking: what a trained model writes itself, and where a sweep looks for the end",
+        description="ends the thinking: a trained model writes it, and a sweep recognises the end by it",
     )
     answer_start: str = Field("", description="begins the answer in training")
-    forced_end: Text | None = Field(None, description="after a cut; without thinking, what the answer follows")
-    text_marker: bool | None = Field(None, description="thinking_end is plain text, no control token")
+    forced_end: Text | None = Field(
+        None, description="placed after a cut; in formats without thinking, placed before the answer"
+    )
+    text_marker: bool | None = Field(None, description="whether thinking_end is plain text, not a control token")

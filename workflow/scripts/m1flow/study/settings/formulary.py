@@ -13,6 +13,6 @@ from m1flow.study.settings.values import Amount
 class FormularySettings(Section):
     """The section ``formulary``."""
 
-    seed: Amount = Field(7, description="draws the drugs and what they do")
-    drugs: Annotated[int, Field(ge=2)] = Field(40, description="drugs in the formulary")
-    rare_drugs: Amount = Field(10, description="of these, how many the base rarely sees")
+    seed: Amount = Field(7, description="draws the drugs and their effects")
+    drugs: Annotated[int, Field(ge=2)] = Field(40, description="number of drugs in the formulary")
+    rare_drugs: Amount = Field(10, description="number of these drugs that are rare in the base's corpus")

@@ -1,4 +1,4 @@
-"""The judge, who labels wrong answers of the sweeps."""
+"""The judge, a model that labels wrong answers of the sweeps."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from m1flow.study.settings.values import GREEDY, TOP_P, Count, LocalPath, Positi
 class JudgeSettings(Section):
     """The section ``judge``."""
 
-    weights: str | None = Field(None, description="a base that is asked; or endpoint")
-    endpoint: str | None = Field(None, description="a name in endpoints; or weights")
+    weights: str | None = Field(None, description="a base to ask; or give endpoint")
+    endpoint: str | None = Field(None, description="a name in endpoints; or give weights")
     format: str = Field("direct", description="the reasoning format, a name in formats")
-    models: SomeDistinct[str] | None = Field(None, description="whose answers are judged; all models by default")
-    questions: Count = Field(50, description="wrong answers that are drawn of each model on each benchmark")
+    models: SomeDistinct[str] | None = Field(None, description="the models whose answers are judged; by default all")
+    questions: Count = Field(50, description="number of wrong answers drawn for each model and benchmark")
     hand_labels: LocalPath | None = Field(
         None, description="a CSV file with question_id, model and label, to measure agreement with"
     )

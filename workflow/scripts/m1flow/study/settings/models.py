@@ -1,4 +1,4 @@
-"""Models: what is evaluated."""
+"""Models, which are evaluated."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from m1flow.study.settings.values import mismatch
 
 @dataclass(frozen=True)
 class LaidOver:
-    """Metadata of a mapping that is laid over a section: some of its keys, or null to take one away."""
+    """Metadata of a mapping that is laid over a section: some of its keys, with null to remove one."""
 
     section: type[Section]
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        """Any mapping: what results is checked where it has been laid over the section."""
+        """The schema of any mapping; the result is checked after the mapping is laid over the section."""
         return core_schema.no_info_wrap_validator_function(self._check, handler.generate_schema(self.section))
 
     def _check(self, value: Any, _: Any) -> dict[str, Any]:
@@ -33,17 +33,17 @@ class LaidOver:
 class ModelSettings(Section):
     """An entry of ``models``."""
 
-    weights: str | None = Field(None, description="a base or a student; the one of the same name by default")
+    weights: str | None = Field(None, description="a base or a student; by default the one with the model's name")
     format: str = Field("m1", description="the reasoning format, a name in formats")
     prompt: str | None = Field(
-        None, description="instead of prompts.evaluate, such as one that asks for a chain of thought"
+        None, description="prompt used in place of prompts.evaluate, such as one that asks for a chain of thought"
     )
     published: str | None = Field(
         None,
-        description="under which name the file published has this model; its numbers then stand beside the study's",
+        description="the model's name in the file published, whose numbers are then shown beside the study's",
     )
     sweep: Annotated[dict[str, Any], LaidOver(StudySweep)] | None = Field(
-        None, description="its own settings, laid over the study's sweep key by key; null takes one away"
+        None, description="the model's own settings, laid over the study's sweep key by key; null removes a key"
     )
 
     def prompts(self, of_study: Mapping[str, str]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Which questions count as copies of each other or of a benchmark's, and leave."""
+"""Deduplication and decontamination of the pool."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class PoolSettings(Section):
 
     similarity: Annotated[float, Field(ge=50, le=EXACT), AS_WRITTEN] = Field(
         95,
-        description="questions at least this alike (rapidfuzz ratio) are the same; 100 means the same normalised text",
+        description="questions with at least this similarity (rapidfuzz ratio) are copies; 100: equal normalised texts",
     )
     decontamination: Literal["stem", "paper"] = Field(
         "stem",
@@ -26,11 +26,11 @@ class PoolSettings(Section):
         "paper: the paper's comparison, for the record",
     )
     planted: Amount = Field(
-        200, description="benchmark questions that are copied in each disguise, to measure how many copies are found"
+        200, description="number of benchmark questions copied in each disguise, to measure the share of copies found"
     )
     seed: Amount = Field(0, description="draws the planted copies")
     against: Distinct[str] | None = Field(
         None,
-        description="the benchmarks whose questions leave; all by default. "
-        "In the others, what leaks is counted (docs/methods/data.md)",
+        description="the benchmarks whose questions are removed; by default all. "
+        "For all others, leaked questions are counted (docs/methods/data.md)",
     )

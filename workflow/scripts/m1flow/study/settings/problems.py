@@ -1,4 +1,4 @@
-"""What is wrong with settings, in one line: the key, the problem, and the cure."""
+"""Problems of settings, in one line each: the key, the problem, and the cure."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _SECRET = "key_variable"
 
 
 class Rejected(Exception):
-    """Settings that can't be read: where they are wrong, as keys and positions, and how, with a cure."""
+    """Settings that can't be read: the place of the problem, as keys and positions, and the problem with its cure."""
 
     def __init__(self, path: tuple[str | int, ...], words: str) -> None:
         super().__init__(f"{dotted(path)}: {words}" if path else words)
@@ -41,15 +41,15 @@ class Rejected(Exception):
 
 
 def read(section: type[S], values: Any, path: tuple[str | int, ...] = ()) -> S:
-    """Settings from mappings, lists and values, as YAML and JSON have them.
+    """Read settings from the mappings, lists and values of YAML or JSON.
 
     Args:
-        section: what they are settings of.
+        section: the section or entry to read.
         values: the mapping of its keys.
-        path: where the mapping stands.
+        path: the place of the mapping in the config.
 
     Raises:
-        Rejected: an unknown key, a wrong value, a missing key; of several, the one nearest to the top.
+        Rejected: a key is unknown or missing, or a value is wrong; of several problems, the one nearest to the top.
     """
     try:
         return section.model_validate(values)
@@ -60,12 +60,12 @@ def read(section: type[S], values: Any, path: tuple[str | int, ...] = ()) -> S:
 
 
 def dotted(path: Iterable[Any]) -> str:
-    """A path of keys as one writes it."""
+    """A path of keys in the usual notation."""
     return ".".join(map(str, path)) or "the file"
 
 
 def _causes(details: list[ErrorDetails]) -> list[ErrorDetails]:
-    """The problems; but a list isn't too short where it is so only without its wrong entries."""
+    """The problems, without that of a list that is too short only because wrong entries don't count."""
     places = [detail["loc"] for detail in details]
     return [
         detail
@@ -76,13 +76,13 @@ def _causes(details: list[ErrorDetails]) -> list[ErrorDetails]:
 
 
 def _depth(detail: ErrorDetails) -> int:
-    """How deep the mapping or the value lies that is at fault."""
+    """The depth of the mapping or value at fault."""
     place = [part for part in detail["loc"] if part != "[key]"]
     return len(place) - (detail["type"] == "missing" or "[key]" in detail["loc"])
 
 
 def _explained(detail: ErrorDetails) -> tuple[tuple[str | int, ...], str]:
-    """Where a problem is, and what it is."""
+    """The place of a problem, and the problem."""
     path, kind, context = detail["loc"], detail["type"], detail.get("ctx", {})
     if kind == "unknown_key":
         return _unknown(path, context["key"], context["known"])
@@ -125,7 +125,7 @@ def _wanted(detail: ErrorDetails) -> str:
 
 
 def _as_meant(value: Any, wanted: str) -> str:
-    """How YAML takes it as what is wanted: it reads 1e-5 as a text, and a date or a number as no text."""
+    """How to write a value so that YAML reads the type wanted: it reads 1e-5 as text, but no date or number."""
     if isinstance(value, str):
         with contextlib.suppress(ValueError):
             number = float(value)

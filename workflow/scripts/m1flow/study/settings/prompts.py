@@ -1,4 +1,4 @@
-"""The user's turns: what solvers, teachers, judges and evaluated models are asked."""
+"""The user's turns for solvers, teachers, judges and evaluated models."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ nothing else, within \\boxed{}."""
 class PromptSettings(Section):
     """The section ``prompts``."""
 
-    question: str = Field("{context}\n{stem}\n{options}", description="what {question} is in the others")
-    solve: str = Field(f"{_BOXED} {{question}}", description="what solvers are asked")
-    teach: str = Field(f"{_BOXED} {{question}}", description="what teachers are asked")
-    domain: str = Field(_DOMAIN, description="shows {codes} (the vocabulary) and {question}")
+    question: str = Field("{context}\n{stem}\n{options}", description="the text of {question} in the other prompts")
+    solve: str = Field(f"{_BOXED} {{question}}", description="the prompt for solvers")
+    teach: str = Field(f"{_BOXED} {{question}}", description="the prompt for teachers")
+    domain: str = Field(_DOMAIN, description="the prompt for domains, with {codes} (the vocabulary) and {question}")
     judge: str = Field(
         _JUDGE,
-        description="shows {question}, {options}, {right_answer}, {thinking} and {answer}, each of their lines quoted "
-        "by '> ', to a judge",
+        description="the prompt for the judge, with {question}, {options}, {right_answer}, {thinking} and {answer}, "
+        "each of their lines quoted by '> '",
     )
-    train: str = Field("{question}", description="what students learn to answer")
-    evaluate: str = Field(f"{{question}}\n{_BOXED}", description="what a sweep asks")
+    train: str = Field("{question}", description="the prompt that students learn to answer")
+    evaluate: str = Field(f"{{question}}\n{_BOXED}", description="the prompt of sweeps")

@@ -1,4 +1,4 @@
-"""What a student's job asks for, and how it computes; none of it changes what is learnt."""
+"""The resources of a student's job, and how it computes; none of it changes the trained model."""
 
 from __future__ import annotations
 
@@ -13,19 +13,21 @@ from m1flow.study.settings.values import Amount, Count
 class TrainingResources(Section):
     """``resources`` of a student."""
 
-    gpus: Amount = Field(0, description="on each node; 0 trains on the CPU, several share the weights (FSDP2)")
+    gpus: Amount = Field(
+        0, description="number of GPUs per node; 0 trains on the CPU, several share the weights (FSDP2)"
+    )
     nodes: Count = Field(1, description="several need SLURM")
-    processes: Count = Field(1, description="without GPUs: processes that share a batch")
-    threads: Count = Field(1, description="CPU cores; with GPUs, on SLURM, of each GPU")
+    processes: Count = Field(1, description="without GPUs: number of processes that share a batch")
+    threads: Count = Field(1, description="number of CPU cores; with GPUs on SLURM, per GPU")
     mem_mb: Count = Field(3000, description="of each node")
     runtime: Count = Field(
-        720, description="minutes; a job that meets its limit saves, and goes on in its next attempt"
+        720, description="minutes; a job that reaches its limit saves, and goes on in its next attempt"
     )
     device_tokens: Count = Field(
-        16384, description="most tokens, padding included, that a process computes at once: less needs less memory"
+        16384, description="maximum tokens, padding included, that a process computes at once; fewer need less memory"
     )
     gradient_checkpointing: bool = Field(False, description="compute activations twice: less memory, slower")
     checkpoint_minutes: Amount = Field(15, description="between checkpoints")
     report_to: Literal["auto", "none", "tensorboard", "wandb", "trackio"] = Field(
-        "auto", description="auto: TensorBoard where installed"
+        "auto", description="auto: TensorBoard if installed"
     )

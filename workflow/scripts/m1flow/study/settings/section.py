@@ -1,4 +1,4 @@
-"""The kind of model that every section is: strict, frozen, closed, with absent keys left out of what it writes."""
+"""The base model of all sections: strict, frozen and closed; absent keys are left out of its output."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ class Section(BaseModel):
     """Settings with fixed keys. An attribute that is None stands for a key that is absent.
 
     Attributes:
-        one_of: groups of keys, of which exactly one must be given whole, such as ``(("path",), ("hub",))``.
-        filled_in: keys that a resolved study has beside another one, to that one; in ``one_of`` they then don't count.
-        needs: keys to the keys that must be given with them.
+        one_of: groups of keys, exactly one of which must be given completely, such as ``(("path",), ("hub",))``.
+        filled_in: keys that a resolved study has in addition to another key -> that key; they then don't count in
+            ``one_of``.
+        needs: keys -> the keys that must be given with them.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, defer_build=True)
@@ -25,13 +26,13 @@ class Section(BaseModel):
     needs: ClassVar[Mapping[str, tuple[str, ...]]] = {}
 
     def dump(self) -> dict[str, Any]:
-        """The settings as a config file could say them: mappings, lists and values, without absent keys."""
+        """The settings in a config file's form: mappings, lists and values, without absent keys."""
         return {key: plain(value) for key, value in self if value is not None}
 
     @model_validator(mode="before")
     @classmethod
     def _check_keys(cls, values: Any) -> Any:
-        """Refuse unknown keys, and keys that don't go together, before any value is looked at."""
+        """Refuse unknown keys, and keys that don't go together, before any value is checked."""
         if not isinstance(values, dict):
             return values
         known = list(cls.model_fields)
@@ -63,7 +64,7 @@ class Section(BaseModel):
 
 
 def plain(value: Any) -> Any:
-    """A setting as YAML and JSON know it: a section as a mapping, a tuple as a list."""
+    """A setting in the types of YAML and JSON: a section as a mapping, a tuple as a list."""
     if isinstance(value, Section):
         return value.dump()
     if isinstance(value, Mapping):

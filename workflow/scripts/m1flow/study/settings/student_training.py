@@ -1,4 +1,4 @@
-"""What of a student decides what it learns."""
+"""The settings of a student that decide its training."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ def _check_former(value: Any) -> Any:
 
 
 class StudentTraining(Section):
-    """An entry of ``students``, without what its job asks for and where it goes."""
+    """An entry of ``students``, without the resources of its job and its publication."""
 
     base: str = Field(description="a name in bases")
     dataset: str = Field(description="a name in datasets")
-    seed: Amount | None = Field(None, description="of its training; the study's seed by default")
+    seed: Amount | None = Field(None, description="seed of its training; by default the study's seed")
     method: Annotated[str, METHODS, BeforeValidator(_check_former)] = Field(
-        "sft", description="how it is trained: supervised fine-tuning"
+        "sft", description="training method; sft: supervised fine-tuning"
     )
     adapters: AdaptersName | None = Field(
-        None, description="train low-rank adapters, which are merged in the end; all weights by default"
+        None, description="train low-rank adapters, which are merged at the end; by default all weights are trained"
     )
     format: str = Field("m1", description="the reasoning format, the dataset's")
-    training: TrainingSettings = Field(description="how it is trained")
+    training: TrainingSettings = Field(description="training settings")
     lora: LoraSettings = Field(default_factory=LoraSettings, description="with adapters: lora")

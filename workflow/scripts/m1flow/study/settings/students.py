@@ -14,8 +14,8 @@ class StudentSettings(StudentTraining):
 
     resources: TrainingResources = Field(
         default_factory=TrainingResources,
-        description="what a student's job asks for and how it computes; none of it changes what is learnt",
+        description="the resources of the student's job, and how it computes; none of it changes the trained model",
     )
     push_to_hub: HubId | None = Field(
-        None, description="for the target pushes: where to publish the student, privately"
+        None, description="for the target pushes: private repository to publish the student in"
     )

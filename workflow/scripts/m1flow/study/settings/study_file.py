@@ -1,4 +1,4 @@
-"""A whole study, as its config files say it: every section by its name."""
+"""A whole study in the form of its config files: every section by its name."""
 
 from __future__ import annotations
 
@@ -32,20 +32,22 @@ class StudyFile(Section):
     """The keys of a study's config, in the order in which its reference lists them."""
 
     study: Name = Field(description="the study's name: everything goes to results/<study>/")
-    seed: Amount = Field(0, description="every random choice follows from it, where no seed of its own is given")
+    seed: Amount = Field(0, description="decides every random choice that has no seed of its own")
     description: str = Field("", description="one sentence for the report")
-    data_folder: LocalPath = Field(".", description="where relative paths of sources and benchmarks and traces start")
-    scorer: Annotated[str, SCORERS] = Field("strict", description="how answers are read out of text")
+    data_folder: LocalPath = Field(
+        ".", description="folder that relative paths of sources, benchmarks and traces start from"
+    )
+    scorer: Annotated[str, SCORERS] = Field("strict", description="reads the options that answers state")
     published: LocalPath = Field(
         "config/published/m1.csv",
-        description="published accuracies, which models are set beside: see docs/methods/published.md",
+        description="file of published accuracies to compare models with (docs/methods/published.md)",
     )
     only_finished: bool = Field(
-        False, description="report on the models whose sweeps are there; the others are left out, by name"
+        False, description="report only on models whose sweeps are finished; the log names those left out"
     )
     engine: EngineSettings = Field(
         default_factory=EngineSettings,
-        description="how models run that have no endpoint: solvers, teachers, domains, the judge and sweeps",
+        description="settings for models without an endpoint: solvers, teachers, domains, the judge and sweeps",
     )
     formats: dict[Name, FormatSettings] = Field(
         description="reasoning formats, as texts in the model's own markers; "
@@ -53,7 +55,7 @@ class StudyFile(Section):
     )
     prompts: PromptSettings = Field(
         default_factory=PromptSettings,
-        description="the user's turn; {context}, {stem} and {options} in question, {question} in the others",
+        description="the user's turns, with {context}, {stem} and {options} in question, and {question} in all others",
     )
     formulary: FormularySettings = Field(
         default_factory=FormularySettings, description="the world of the adapter formulary"
@@ -62,12 +64,11 @@ class StudyFile(Section):
         default_factory=dict, description="question sets to train on (docs/reference/sources.md)"
     )
     benchmarks: Annotated[dict[Name, QuestionSetSettings], Field(min_length=1)] = Field(
-        description="question sets to be tested on (docs/reference/sources.md)"
+        description="question sets to evaluate models on (docs/reference/sources.md)"
     )
     pool: PoolSettings = Field(
         default_factory=PoolSettings,
-        description="which questions count as copies of each other or of a benchmark's, and leave "
-        "(docs/methods/data.md)",
+        description="deduplication, and removal of questions that benchmarks ask (docs/methods/data.md)",
     )
     bases: Annotated[dict[Name, BaseSettings], Field(min_length=1)] = Field(
         description="base models, from random weights (architecture, corpus, training), a local folder (path) "
@@ -79,18 +80,18 @@ class StudyFile(Section):
     )
     solvers: dict[Name, SolverSettings] = Field(
         default_factory=dict,
-        description="models that attempt the pool: what they get wrong is hard (docs/methods/traces.md)",
+        description="models that attempt the pool: questions that they get wrong are hard (docs/methods/traces.md)",
     )
     difficulty: DifficultySettings = Field(
         default_factory=DifficultySettings,
         description="hard questions are those whose pass rate over all attempts of all solvers lies in this range",
     )
     teachers: dict[Name, TeacherSettings] = Field(
-        default_factory=dict, description="who writes reasoning traces, which are verified (docs/methods/traces.md)"
+        default_factory=dict, description="writers of reasoning traces, which are verified (docs/methods/traces.md)"
     )
     domains: DomainSettings = Field(
         default_factory=DomainSettings,
-        description="what a question's domain is, for recipes that balance domains (docs/methods/domains.md)",
+        description="how questions get a domain, for recipes that balance domains (docs/methods/domains.md)",
     )
     datasets: dict[Name, DatasetSettings] = Field(
         default_factory=dict, description="selections of verified traces to train on (docs/methods/traces.md)"
@@ -101,14 +102,14 @@ class StudyFile(Section):
     models: Annotated[dict[Name, ModelSettings], Field(min_length=1)] = Field(description="what is evaluated")
     replicates: dict[Name, Annotated[Listed[str], Field(min_length=2), Unique()]] = Field(
         default_factory=dict,
-        description="models that differ in nothing but the seed of their training, by a name of their own: "
-        "what another seed would change (docs/methods/statistics.md)",
+        description="groups of models that differ only in the seed of their training, by name, to measure the effect "
+        "of the seed (docs/methods/statistics.md)",
     )
     sweep: StudySweep = Field(
-        description="thinking budgets and what else is measured, of every model (docs/methods/sweep.md)"
+        description="thinking budgets and further measurements of every model (docs/methods/sweep.md)"
     )
     judge: JudgeSettings | None = Field(
         None,
-        description="a model that labels wrong answers of the sweeps: errors of knowledge, of reasoning, others "
-        "(docs/methods/judging.md); none by default",
+        description="a model that labels wrong answers of the sweeps as errors of knowledge, of reasoning or other "
+        "(docs/methods/judging.md); by default none",
     )

@@ -1,4 +1,4 @@
-"""Thinking budgets, and what else is measured of every model."""
+"""Thinking budgets, and further measurements of every model."""
 
 from __future__ import annotations
 
@@ -26,50 +26,52 @@ OptionAnswer = Annotated[str, Matching(r"\{(letter|text)\}", "a text with {lette
 class ExtensionSettings(Section):
     """``extensions`` of a sweep."""
 
-    counts: SomeDistinct[Amount] = Field(description="how often it is forced on; 0 is a plain run under the same cap")
+    counts: SomeDistinct[Amount] = Field(
+        description="numbers of times that the model is forced on; 0 is a plain run under the same cap"
+    )
     budgets: SomeDistinct[Count] = Field(description="total caps")
     cues: SomeDistinct[Text] = Field(
         ("Wait",),
-        description="what replaces the end of thinking, each in runs of its own; none: nothing does, it is held back",
+        description="texts that replace the end of thinking, each in separate runs; none: the end is only withheld",
     )
 
 
 class PermutationSettings(Section):
     """``permutations`` of a sweep."""
 
-    count: Count = Field(description="orders, the benchmark's own included")
-    budgets: Budgets | None = Field(None, description="for the other orders; sweep.budgets by default")
+    count: Count = Field(description="number of orders, with the benchmark's own")
+    budgets: Budgets | None = Field(None, description="budgets for the other orders; by default sweep.budgets")
 
 
 class SweepSettings(Section):
-    """How a model is swept."""
+    """Settings of a model's sweep."""
 
     budgets: Budgets = Field(description="caps on thinking tokens")
     extensions: ExtensionSettings | None = Field(
-        None, description="force the model to go on where it would stop thinking"
+        None, description="force the model to go on when it would stop thinking"
     )
     permutations: PermutationSettings | None = Field(
-        None, description="ask every question in other orders of its options, too"
+        None, description="also ask every question in other orders of its options"
     )
-    samples: Count = Field(1, description="independent generations per question")
+    samples: Count = Field(1, description="number of independent generations per question")
     temperature: Temperature = Field(0, description=f"{GREEDY}; several samples need more")
     top_p: PositiveShare = Field(1, description=TOP_P)
-    answer_tokens: Count = Field(1024, description="most tokens of an answer")
+    answer_tokens: Count = Field(1024, description="maximum tokens of an answer")
     answer_stop: Literal["end", "box"] = Field(
         "end",
-        description="end: answers go on to their end or answer_tokens, as in the paper; "
+        description="end: answers go on to their own end or answer_tokens, as in the paper; "
         "box: until their first box closes",
     )
     answer_logprobs: bool = Field(
         True, description="how probable each answer is: for ties of votes, confidence and early exit"
     )
-    option_logprobs: bool = Field(False, description="how probable each option is as the answer")
+    option_logprobs: bool = Field(False, description="measure the probability of each option as the answer")
     option_answer: OptionAnswer = Field(
-        "\\boxed{{letter}}", description="how an answer states an option: {letter} or {text}"
+        "\\boxed{{letter}}", description="form in which an answer states an option, with {letter} or {text}"
     )
 
 
 class StudySweep(SweepSettings):
     """The section ``sweep``."""
 
-    shards: Count = Field(1, description="jobs that share a model's questions; on as many GPUs")
+    shards: Count = Field(1, description="number of jobs that share a model's questions, on as many GPUs")

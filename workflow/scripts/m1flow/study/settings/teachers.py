@@ -1,4 +1,4 @@
-"""Teachers, who write reasoning traces."""
+"""Teachers, which write reasoning traces."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class TeacherSettings(Section):
     """An entry of ``teachers``."""
 
     kind: Literal["formulary", "recorded", "model"] = Field(
-        description="the demo's exact solver, traces from files, a model that is asked"
+        description="formulary: the demo's exact solver; recorded: traces from files; model: a model is asked"
     )
     unfiltered_questions: Amount = Field(
         0, description="also teach so many questions drawn regardless of difficulty, for datasets without the filter"
@@ -40,9 +40,9 @@ class TeacherSettings(Section):
     config: str | None = Field(None, description="on the hub: which of the data set's configs")
     split: str | None = Field(None, description="on the hub: which split; train by default")
     files: Texts | None = Field(None, description="on the hub: which files (patterns); by default those of the split")
-    weights: str | None = Field(None, description="kind model: a base, in this process; or endpoint")
-    endpoint: str | None = Field(None, description="kind model: a name in endpoints; or weights")
-    format: str = Field("think", description="kinds recorded and model")
+    weights: str | None = Field(None, description="kind model: a base, run in this process; or give endpoint")
+    endpoint: str | None = Field(None, description="kind model: a name in endpoints; or give weights")
+    format: str = Field("think", description="kinds recorded and model: the reasoning format, a name in formats")
     temperature: Temperature = Field(0, description=GREEDY)
     top_p: PositiveShare = Field(1, description=TOP_P)
     max_tokens: Count = Field(8000, description=ANSWER_TOKENS)

@@ -21,7 +21,7 @@ class Matching:
 
     Attributes:
         pattern: a regular expression that Python and JSON Schema read alike, without anchors.
-        meaning: what such a text is, as in "must be a hub id".
+        meaning: name of such a text, as in "must be a hub id".
         anchored: whether the whole text must match, not a part of it.
     """
 
@@ -30,11 +30,11 @@ class Matching:
     anchored: bool = True
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        """The text's schema, then the pattern."""
+        """The text's schema, followed by the pattern."""
         return core_schema.no_info_after_validator_function(self._check, handler(source))
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        """The pattern, and what it means as the title."""
+        """The pattern, with its meaning as the title."""
         pattern = f"^{self.pattern}$" if self.anchored else self.pattern
         return handler(schema) | {"pattern": pattern, "title": self.meaning}
 
@@ -46,12 +46,12 @@ class Matching:
 
 @dataclass(frozen=True)
 class OneProblem:
-    """Metadata of a union: a value that is of none of its kinds is one problem, in plain words."""
+    """Metadata of a union: a value of none of its types is one problem, in plain words."""
 
     meaning: str
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        """The union's schema, whose problems become one."""
+        """The union's schema, with its problems as one."""
         return core_schema.no_info_wrap_validator_function(self._check, handler(source))
 
     def _check(self, value: Any, handler: Callable[[Any], Any]) -> Any:
@@ -68,11 +68,11 @@ class OneOrMore:
     meaning: str
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        """The list's schema, whose problems become one."""
+        """The list's schema, with its problems as one."""
         return core_schema.no_info_wrap_validator_function(self._read, handler(source))
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        """The value's, or the list's."""
+        """The JSON schema of the value or of the list."""
         several = handler(schema)
         return {"anyOf": [several["items"], several]}
 
@@ -88,11 +88,11 @@ class Unique:
     """Metadata of a list that must not repeat a value."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        """The list's schema, then the comparison."""
+        """The list's schema, followed by the comparison."""
         return core_schema.no_info_after_validator_function(self._check, handler(source))
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        """The list's, with its items unique."""
+        """The list's JSON schema, with unique items."""
         return handler(schema) | {"uniqueItems": True}
 
     def _check(self, values: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -102,10 +102,10 @@ class Unique:
 
 
 def mismatch(words: str) -> PydanticCustomError:
-    """The problem of a value that isn't what it must be; the message adds what stands there.
+    """The problem of a value of a wrong kind; the message adds the value.
 
     Args:
-        words: such as "must be a hub id, owner/name".
+        words: the requirement, such as "must be a hub id, owner/name".
     """
     return PydanticCustomError("mismatch", "{words}", {"words": words})
 
@@ -116,7 +116,7 @@ def rule(words: str) -> PydanticCustomError:
 
 
 def _as_written(value: Any, handler: Callable[[Any], float]) -> Any:
-    """The value itself, once it has been checked: 0 isn't made 0.0, so that equal settings stay equal text."""
+    """The unchanged value after its check: 0 doesn't become 0.0, so that equal settings stay equal text."""
     handler(value)
     return value
 
@@ -126,7 +126,7 @@ AS_WRITTEN = WrapValidator(_as_written)
 Text = Annotated[str, Field(min_length=1)]
 """A text that isn't empty."""
 Name = Annotated[str, Matching(r"[A-Za-z0-9][A-Za-z0-9_.-]*", "a name of letters, digits, '_', '-' and '.'")]
-"""What something in a study is called; also a file's name."""
+"""The name of an entry of a study, which is also a file's name."""
 HubId = Annotated[str, Matching(r"[A-Za-z0-9][A-Za-z0-9_.-]*/[A-Za-z0-9][A-Za-z0-9_.-]*", "a hub id, owner/name")]
 Checksum = Annotated[str, Matching(r"(md5:[0-9a-f]{32}|sha256:[0-9a-f]{64})", "md5: or sha256: and hex digits")]
 Count = Annotated[int, Field(ge=1)]
@@ -139,20 +139,20 @@ Share = Annotated[float, Field(ge=0, le=1), AS_WRITTEN]
 Temperature = Annotated[float, Field(ge=0, le=2), AS_WRITTEN]
 PositiveShare = Annotated[float, Field(gt=0, le=1), AS_WRITTEN]
 Listed = Annotated[tuple[T, ...], Strict(False)]
-"""A list; a tuple once it is read, so that nobody changes it."""
+"""A list, read as a tuple, so that it can't be changed."""
 Distinct = Annotated[tuple[T, ...], Strict(False), Unique()]
 """A list without repetitions."""
 SomeDistinct = Annotated[tuple[T, ...], Strict(False), Field(min_length=1), Unique()]
-"""At least one value, and none of them twice."""
+"""At least one value, without repetitions."""
 Range = Annotated[tuple[Count, ...], Strict(False), Field(min_length=2, max_length=2)]
-"""The lowest and the highest of some counts."""
+"""The lowest and the highest count."""
 Texts = Annotated[str | Listed[str], OneProblem("a text or a list of texts")]
 LocalPath = Annotated[str, Field(min_length=1), AfterValidator(os.path.expanduser)]
 """A path on this machine; ~ is the user's home."""
 Paths = Annotated[tuple[LocalPath, ...], Strict(False), OneOrMore("a path or a list of paths")]
-"""One path or several; several once they are read."""
+"""One path or several, read as several."""
 
-REVISION = "on the hub: a commit, branch or tag; by default what the lock beside the config says"
-TOP_P = "sample from the likeliest tokens that make up this share"
+REVISION = "on the hub: a commit, branch or tag; by default the commit in the lock beside the config"
+TOP_P = "sample from the likeliest tokens that make up this share of probability"
 GREEDY = "0 is greedy"
-ANSWER_TOKENS = "of an answer, thinking included"
+ANSWER_TOKENS = "maximum tokens of an answer, thinking included"

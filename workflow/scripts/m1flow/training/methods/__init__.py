@@ -1,1 +1,1 @@
-"""Training methods, one in each file: every one makes a student of a base and a dataset."""
+"""Training methods, one in each file; a method makes a student from a base and a dataset."""
