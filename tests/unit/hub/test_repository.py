@@ -96,7 +96,11 @@ def test_no_token_is_taken_from_anywhere_but_the_environment(hub, fetch, tmp_pat
         ({"files": "*.py"}, None, "config: sources.s.files: owner/set has no data file '*.py'"),
         ({}, 403, "the hub refuses access to owner/set (status 403); renew HF_TOKEN"),
         ({"checksum": f"md5:{'0' * 32}"}, None, "config: sources.s.checksum: train.jsonl of owner/set is md5:"),
-        ({"checksum": f"md5:{'0' * 32}", "files": "*.jsonl"}, None, "checksum: is for one file, but 2 are read"),
+        (
+            {"checksum": f"md5:{'0' * 32}", "files": "*.jsonl"},
+            None,
+            "checksum: applies to a single file, but 2 are selected",
+        ),
     ],
 )
 def test_a_mistake_is_one_line(hub, fetch, spec, fault, message):

@@ -133,7 +133,9 @@ def a_few(n):
 
 def test_ids_that_collide_are_an_error(table):
     a, b = table("a", OWN), table("b", {"stem": "Other?", "options": ["1", "2"]})
-    with pytest.raises(M1FlowError, match=r"sources\.b: question_id: '\w+' is another question in a; make ids"):
+    with pytest.raises(
+        M1FlowError, match=r"\.b: question_id: '\w+' is already the id of a different question in a; derive"
+    ):
         build_pool([a, b.assign(question_id=a["question_id"])], [], read(PoolSettings, {}))
     twice = table("c", OWN, {"stem": "Other?", "options": ["1", "2"]}).assign(question_id="same")
     with pytest.raises(M1FlowError, match=r"sources\.c: question_id: 'same' stands for 2 questions; give each"):

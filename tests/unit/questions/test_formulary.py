@@ -133,7 +133,7 @@ def test_the_solver_refuses_other_questions(stem):
     ("count", "chain", "kind", "message"),
     [
         (500, (1, 1), "common", "only 165 distinct ones"),
-        (5, (3, 2), "common", "no range"),
+        (5, (3, 2), "common", "is not a range"),
         (5, (1, 2), "rare", "no rare drugs"),
     ],
 )

@@ -95,8 +95,8 @@ def _concat(tables: Sequence[pd.DataFrame], section: str) -> pd.DataFrame:
         source, text = first_seen.setdefault(row.question_id, (row.source, row.stem))
         if text != row.stem:
             raise M1FlowError(
-                f"config: {section}.{row.source}: question_id: {row.question_id!r} is another question in {source}; "
-                "make ids from the questions' content, or prefix them with the source"
+                f"config: {section}.{row.source}: question_id: {row.question_id!r} is already the id of a different "
+                f"question in {source}; derive ids from the questions' content, or prefix each with its source"
             )
     return table
 

@@ -200,7 +200,7 @@ class _Join:
                 yield from ((side, level, low, min(low + step, stop)) for low in range(start, stop, step))
 
     def sign(self, side: str, level: Level, low: int, high: int) -> None:
-        """Write signatures of the rows or columns low to high."""
+        """Write the signatures of rows (or columns) ``low`` to ``high``."""
         getattr(self, side).sign(level, low, high)
 
     def similar(self, task: int) -> Pairs:

@@ -100,7 +100,7 @@ class World:
         """
         count, rare = settings.drugs, settings.rare_drugs
         if rare > count:
-            raise M1FlowError(f"formulary: rare_drugs: {rare} of {count} drugs; at most all of them can be rare")
+            raise M1FlowError(f"formulary: rare_drugs is {rare}, but there are only {count} drugs; lower it")
         rng = random.Random(f"formulary {settings.seed}")
         names = _names(rng, count)
         effects = [(verb, amount) for amount in _AMOUNTS for verb in _CLASSES]
@@ -196,7 +196,7 @@ def questions(
         misses = misses + 1 if question["stem"] in by_stem else 0
         if misses > 1000:
             raise M1FlowError(
-                f"source {split}: questions: only {len(by_stem)} distinct ones of {count} exist; "
+                f"source {split}: questions: {count} were asked for, but only {len(by_stem)} distinct ones exist; "
                 "ask for fewer, or lengthen `chain`"
             )
         by_stem.setdefault(question["stem"], question | {"origin_id": f"{split}-{len(by_stem)}"})

@@ -47,5 +47,5 @@ class ModelSettings(Section):
     )
 
     def prompts(self, of_study: Mapping[str, str]) -> dict[str, str]:
-        """The study's prompts, with the model's own in place of ``evaluate``."""
+        """The study's prompts; the model's own prompt, if it has one, replaces ``evaluate``."""
         return {**of_study} if self.prompt is None else {**of_study, "evaluate": self.prompt}
