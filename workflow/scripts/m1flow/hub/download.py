@@ -94,8 +94,8 @@ def download(settings: DownloadSettings, kind: str, where: str, lock: Lock, out:
 def _check_published(repository: Repository, cached: Path, name: str, chosen: list[str], published: str) -> None:
     if len(chosen) != 1:
         raise M1FlowError(
-            f"{repository.where}.checksum: applies to a single file, but {len(chosen)} are selected; list only that one "
-            "under files"
+            f"{repository.where}.checksum: applies to a single file, but {len(chosen)} are selected; list only that "
+            "one under files"
         )
     if (found := file_checksum(cached, published)) != published:
         raise M1FlowError(
