@@ -65,7 +65,7 @@ FOLDERS = {
     "code of the model's own": (lambda folder: model(folder, auto_map=AUTO), "config.json: auto_map"),
     "code of another type": (lambda folder: model(folder, model_type="evil", auto_map=AUTO), "auto_map"),
     "code of the tokenizer's own": (with_tokenizer_code, "tokenizer_config.json: auto_map"),
-    "weights outside": (with_index_outside, "no file of this folder"),
+    "weights outside": (with_index_outside, "is not a file of this folder"),
 }
 OPENERS = {
     "transformers": lambda folder: open_engine(folder, EngineSettings(name="transformers")),
