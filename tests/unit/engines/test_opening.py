@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from helpers.engine_requests import ENGINES, SETTINGS
-from m1flow.engines.opening import open_engine
+from m1flow.engines.opening import open_engine, versions
 from m1flow.errors import M1FlowError
 from m1flow.study.settings.engine import EngineSettings
 
@@ -37,3 +37,7 @@ def test_auto_takes_the_first_that_is_installed(folder, monkeypatch):
 def test_no_engine_is_opened_on_a_folder_that_is_not_whole(tmp_path):
     with pytest.raises(M1FlowError, match="no such model folder"):
         open_engine(tmp_path / "none", EngineSettings())
+
+
+def test_a_package_without_a_version_is_named_all_the_same():
+    assert versions("contextlib", "torch", "no_such_engine") == f"contextlib, torch {torch.__version__}"

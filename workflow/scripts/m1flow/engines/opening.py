@@ -36,10 +36,15 @@ def open_engine(model_folder: Path | str, settings: EngineSettings) -> Engine:
     name = _chosen(settings)
     backend = ENGINES.load(name, Backend)
     engine = backend.open(Path(model_folder), settings)
-    versions = (f"{package} {sys.modules[package].__version__}" for package in (backend.package, "torch"))
     caching = "" if backend.caches_prefixes else ": each budget that cuts a thought computes it anew"
-    log.info("engine %s%s", ", ".join(versions), caching)
+    log.info("engine %s%s", versions(backend.package, "torch"), caching)
     return engine if backend.stops_at_text and backend.gives_logprobs else _LimitedEngine(engine, name, backend)
+
+
+def versions(*packages: str) -> str:
+    """The packages that are loaded, each with its version if it states one."""
+    loaded = [(name, sys.modules[name]) for name in packages if name in sys.modules]
+    return ", ".join(f"{name} {getattr(module, '__version__', '')}".strip() for name, module in loaded)
 
 
 def _chosen(settings: EngineSettings) -> str:

@@ -26,7 +26,7 @@ class EngineSettings(Section):
     threads: Count = Field(1, description="number of CPU cores of a job that runs a model")
     tensor_parallel_size: Count = Field(1, description="number of GPUs that share a model (vllm)")
     gpus: Amount = Field(0, description="number of GPUs of a job that runs a model")
-    gpu_memory_utilization: PositiveShare = Field(0.9, description="share of a GPU's memory that vllm takes")
+    gpu_memory_utilization: PositiveShare = Field(0.9, description="share of a GPU's memory that the engine takes")
 
     @property
     def candidates(self) -> tuple[str, ...]:
