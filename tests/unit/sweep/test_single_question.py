@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -189,11 +190,13 @@ def swept(folder):
     path.unlink()
 
 
-def test_the_sweep_beside_a_model_says_how(folder, swept):
+@pytest.mark.parametrize("sees_one", [True, False])
+def test_the_sweep_beside_a_model_says_how(folder, swept, monkeypatch, sees_one):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: sees_one)
     manner = settings_of(folder)
     assert manner.prompts["evaluate"] == "Mine: {question}" and manner.seed == 3 and manner.format == "m1"
     assert manner.plan.answer_tokens == 8
-    assert manner.engine == EngineSettings(name="transformers"), "asked on any machine"
+    assert manner.engine == EngineSettings(name="transformers", gpus=int(sees_one)), "asked on any machine"
     assert manner.with_budget(9).plan.budgets == (9,) and manner.with_budget(9).plan.extension_counts == ()
 
 

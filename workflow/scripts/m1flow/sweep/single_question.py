@@ -44,7 +44,7 @@ class QuestionSettings:
         format: name of the format to use.
         prompts: ``question`` and ``evaluate`` of the study's prompts.
         plan: sampling and answer settings; its budgets are replaced by `with_budget`.
-        engine: the study's ``engine``, which asks for no GPUs.
+        engine: the study's ``engine``, with a GPU if this process sees one.
         seed: the study's seed.
         source: the file that these settings come from.
     """
@@ -99,7 +99,7 @@ def settings_of(folder: Path | str, study: Study | None = None, name: str | None
     settings = read_json(record)["settings"] if record.is_file() else {}
     if settings.get("format"):
         formats = {name: read(FormatSettings, entry) for name, entry in settings["format"].items()}
-        plan, engine = SweepPlan((0,)), EngineSettings()
+        plan, engine = SweepPlan((0,)), _here(EngineSettings())
         return QuestionSettings(formats, next(iter(formats)), _AS_TYPED, plan, engine, settings["seed"], str(record))
     raise M1FlowError(
         f"{folder}: neither a sweep nor a fine-tuning of this model tells how it is asked; "
@@ -115,7 +115,7 @@ def _of_study(study: Study, name: str) -> QuestionSettings:
     entry, plan = study.models[model], SweepPlan.from_settings(study.sweeps[model])
     prompts = entry.prompts(study.prompts.dump())
     return QuestionSettings(
-        study.formats, entry.format, prompts, plan, _anywhere(study.engine), study.seed, f"the study {study.name}"
+        study.formats, entry.format, prompts, plan, _here(study.engine), study.seed, f"the study {study.name}"
     )
 
 
@@ -132,7 +132,7 @@ def _recorded(recorded: Mapping[str, Any], source: str) -> QuestionSettings:
         raise _of_another_version(source, str(problem)) from None
     prompts = entry.prompts(recorded["prompts"])
     return QuestionSettings(
-        formats, entry.format, prompts, SweepPlan.from_settings(sweep), _anywhere(engine), recorded["seed"], source
+        formats, entry.format, prompts, SweepPlan.from_settings(sweep), _here(engine), recorded["seed"], source
     )
 
 
@@ -140,9 +140,11 @@ def _of_another_version(source: str, how: str) -> M1FlowError:
     return M1FlowError(f"{source}: made by another version, {how}; name the study's files with --configfile")
 
 
-def _anywhere(engine: EngineSettings) -> EngineSettings:
-    """Engine settings for any machine, since the question may be asked on another machine than the sweep."""
-    return engine.model_copy(update={"gpus": 0})
+def _here(engine: EngineSettings) -> EngineSettings:
+    """The settings with a GPU if this process sees one, however many the study's jobs ask for."""
+    import torch
+
+    return engine.model_copy(update={"gpus": int(torch.cuda.is_available())})
 
 
 @dataclass(frozen=True)
