@@ -1,4 +1,4 @@
-"""Write commands.md: what make, Snakemake and the scripts can be asked for, as they say it themselves: `make docs`."""
+"""Write commands.md, the commands of make, Snakemake and the scripts, from their own descriptions: `make docs`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PAGE = ROOT / "docs" / "reference" / "commands.md"
 INTRODUCTION = """\
 # Commands and targets
 
-What can be asked of `make`, of Snakemake and of the scripts. `make docs` writes this page.
+The commands and targets of `make`, Snakemake and the scripts. `make docs` writes this page.
 """
 TARGETS = """\
 ## Targets of Snakemake
@@ -50,7 +50,7 @@ def page(root: Path) -> str:
             INTRODUCTION,
             "## Targets of make\n",
             _table("command", ((f"make {name}", text) for name, text in _commented(r"[a-z-]+:", makefile))),
-            "Settings are given behind, as in `make run CONFIG=mine.yaml`:\n",
+            "Settings follow the command, as in `make run CONFIG=mine.yaml`:\n",
             _table("setting", ((name[:-2].strip(), text) for name, text in _commented(r"[A-Z]+ \?=", makefile))),
             TARGETS,
             _table("target", ((name, said[name]) for name in names)),

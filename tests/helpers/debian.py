@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -28,15 +28,16 @@ def install(programs: Iterable[str], packages: Iterable[str]) -> None:
     missing = ", ".join(program for program in programs if not shutil.which(program))
     if os.geteuid() != 0 or not shutil.which("apt-get"):
         raise CannotInstall(f"{missing}: not installed, and only root on Debian can have it installed")
-    with (Path(tempfile.gettempdir()) / "m1flow-tests-apt.lock").open("w") as lock, _no_daemons():
+    with (Path(tempfile.gettempdir()) / "m1flow-tests-apt.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not all(map(shutil.which, programs)):
-            _apt_get("update")
-            _apt_get("install", "-y", "--no-install-recommends", *packages)
+            with _no_daemons():
+                _apt_get("update")
+                _apt_get("install", "-y", "--no-install-recommends", *packages)
 
 
 @contextmanager
-def _no_daemons():
+def _no_daemons() -> Iterator[None]:
     """Keep packages from starting their daemons."""
     policy = Path("/usr/sbin/policy-rc.d")
     if policy.exists():
