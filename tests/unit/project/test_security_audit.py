@@ -45,5 +45,6 @@ def test_each_vulnerability_is_a_line():
 
 def test_what_audits_is_pinned_and_audited_itself():
     for lock in audit.LOCKS:
-        lines = [line for line in lock.read_text().splitlines() if line and not line.startswith("#")]
-        assert lines and all(re.fullmatch(r"[A-Za-z0-9._-]+==[\w.+]+", line.split(" ;")[0].strip()) for line in lines)
+        lines = re.findall(r"^[^\s#].*", lock.read_text(), re.MULTILINE)
+        pins = [line.rstrip("\\ ").split(" ;")[0] for line in lines]
+        assert pins and all(re.fullmatch(r"[A-Za-z0-9._-]+==[\w.+]+", pin) for pin in pins)

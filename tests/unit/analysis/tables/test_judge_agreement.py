@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from statsmodels.stats.inter_rater import cohens_kappa
 from statsmodels.stats.proportion import proportion_confint
 
 from helpers.judged_answers import judged_rows
@@ -19,6 +22,16 @@ def test_kappa_is_the_published_one_and_that_of_its_definition():
     shares = published / 100
     chance = float(shares.sum(axis=0) @ shares.sum(axis=1))
     assert kappa(published)[0] == pytest.approx((np.trace(shares) - chance) / (1 - chance))
+
+
+@given(cells=st.lists(st.integers(0, 30), min_size=9, max_size=9))
+def test_kappa_is_that_of_statsmodels(cells):
+    table = np.array(cells).reshape(3, 3)
+    value, low, high = kappa(table)
+    assume(not np.isnan(low))
+    expected = cohens_kappa(table)
+    assert value == pytest.approx(expected.kappa)
+    assert (low, high) == pytest.approx((max(-1, expected.kappa_low), min(1, expected.kappa_upp)))
 
 
 def test_the_interval_of_kappa_is_that_of_a_bootstrap():

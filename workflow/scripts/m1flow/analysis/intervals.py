@@ -205,7 +205,7 @@ def percentiles(draws: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _error_of_each(draws: np.ndarray) -> float:
-    """The error of each column's interval with which all columns' hold together with CONFIDENCE."""
+    """The error to allow in each column's interval so that all hold at once with probability CONFIDENCE."""
     spread = draws.std(axis=0)
     moves = spread > 1e-12
     if not moves.any():

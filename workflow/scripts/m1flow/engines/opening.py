@@ -53,8 +53,8 @@ def _chosen(settings: EngineSettings) -> str:
         if importlib.util.find_spec(ENGINES.load(name, Backend).package) is not None:
             return name
     raise M1FlowError(
-        f"engine.name: {settings.candidates[-1]} is not installed here; install it, or set engine.name to "
-        "transformers or auto"
+        f"engine.name: {settings.candidates[-1]} is not installed here; install it (docs/running/installation.md), or "
+        "set engine.name to transformers or auto"
     )
 
 

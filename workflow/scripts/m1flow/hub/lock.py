@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import logging
 import re
-from collections.abc import Iterator
 from pathlib import Path
+
+from filelock import FileLock
 
 from m1flow.errors import M1FlowError
 from m1flow.files.json import read_json, write_json
@@ -32,16 +31,10 @@ class Lock:
 
     def keep(self, key: str, commit: str) -> str:
         """Lock ``key`` at ``commit``, unless another job was first; returns what is locked."""
-        with self._held():
+        with FileLock(self.path.with_name(f".{self.path.name}.flock")):
             content = self.read()
             if key not in content:
                 write_json(self.path, dict(sorted((content | {key: commit}).items())))
                 log.info("%s: locked %s at %s", self.path, key, commit)
                 return commit
             return content[key]
-
-    @contextlib.contextmanager
-    def _held(self) -> Iterator[None]:
-        with self.path.with_name(f".{self.path.name}.flock").open("w") as handle:
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            yield

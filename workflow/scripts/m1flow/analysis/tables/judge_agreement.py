@@ -4,7 +4,7 @@ Methods and sources:
     Shares: the Wilson score interval, as in `intervals`.
     Cohen's kappa, agreement beyond what both labellers' habits would give by chance: Cohen 1960, Educ. Psychol.
     Meas. 20:37; its interval from the large-sample standard error of Fleiss, Cohen and Everitt 1969, Psychol. Bull.
-    72:323, as statsmodels has it.
+    72:323, eq. 13.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy import special
 
 from m1flow.analysis.intervals import wilson
 from m1flow.analysis.table import Table
@@ -26,6 +27,7 @@ ALL_LABELS = "all"
 """Stands for a hand label in the row over all of them."""
 
 _KAPPA = ["kappa", "kappa_low", "kappa_high"]
+_Z = float(special.ndtri(0.975))
 _NO_WIDTH = 1e-6  # a standard error that is 0 but for rounding
 
 
@@ -93,15 +95,23 @@ def kappa(confusion: np.ndarray) -> tuple[float, float, float]:
     NaN where all counts are in one place of the diagonal: chance explains everything. An interval of no width is NaN as
     well: where all labels agree, or a labeller gives the same one to all, it would claim more than is known.
     """
-    from statsmodels.stats.inter_rater import cohens_kappa
-
-    if not confusion.any():
+    n = confusion.sum()
+    if n == 0:
         return math.nan, math.nan, math.nan
-    with np.errstate(divide="ignore", invalid="ignore"):
-        result = cohens_kappa(confusion)
-    if not result.std_kappa > _NO_WIDTH:
-        return float(result.kappa), math.nan, math.nan
-    return float(result.kappa), max(-1.0, float(result.kappa_low)), min(1.0, float(result.kappa_upp))
+    shares = confusion / n
+    ours, theirs, same = shares.sum(axis=1), shares.sum(axis=0), np.diag(shares)
+    chance = float(ours @ theirs)
+    if chance == 1:
+        return math.nan, math.nan, math.nan
+    value = float((same.sum() - chance) / (1 - chance))
+    apart = shares - np.diag(same)
+    on_diagonal = same @ (1 - (ours + theirs) * (1 - value)) ** 2
+    off_diagonal = (1 - value) ** 2 * (apart * (theirs[:, None] + ours[None, :]) ** 2).sum()
+    variance = (on_diagonal + off_diagonal - (value - chance * (1 - value)) ** 2) / (n * (1 - chance) ** 2)
+    error = math.sqrt(max(0.0, variance))
+    if error <= _NO_WIDTH:
+        return value, math.nan, math.nan
+    return value, max(-1.0, value - _Z * error), min(1.0, value + _Z * error)
 
 
 def _row(label: str, judged: np.ndarray, alike: int, unread: int) -> list:
