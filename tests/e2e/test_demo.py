@@ -8,20 +8,12 @@ import pandas as pd
 import pytest
 from statsmodels.stats.proportion import proportion_confint
 
-from helpers.project import Project
 from m1flow.analysis.registry import declared
 from m1flow.files.parquet import read_provenance, read_table
 
 RESULTS = Path("results") / "demo"
 
 pytestmark = pytest.mark.e2e
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory) -> Project:
-    project = Project(tmp_path_factory.mktemp("demo"))
-    project.snakemake()
-    return project
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""The whole small study on either engine gives the same tables, to the byte; a sweep in shards gives the same rows."""
+"""Both engines say the same; a sweep in shards gives the same rows; a study that only evaluates has its report."""
 
 from __future__ import annotations
 
@@ -10,50 +10,59 @@ import pandas as pd
 import pytest
 import yaml
 
+from helpers.project import small_project
 from m1flow.files.parquet import read_table
 
-TABLES = Path("results") / "small" / "tables"
+RESULTS = Path("results") / "small"
 
 pytestmark = pytest.mark.e2e
 
 
 @pytest.mark.skipif(importlib.util.find_spec("vllm") is None, reason="vllm is not installed here")
-def test_both_engines_give_the_same_tables(small, fresh_small):
-    overlay = fresh_small.overlay("engine.yaml", {"engine": {"name": "vllm"}})
-    fresh_small.snakemake("--configfile", "small.yaml", overlay)
-    log = (fresh_small.folder / "results/small/logs/generate/student/1-of-1.log").read_text()
-    assert "engine vllm" in log and "tokens decoded now" in log
-    for table in ("accuracy", "extensions", "macro", "tokens", "funnel"):
-        ours, theirs = ((project.folder / TABLES / f"{table}.csv").read_bytes() for project in (small, fresh_small))
-        assert ours == theirs, table
+@pytest.mark.parametrize(
+    ("table", "log", "columns"),
+    [
+        ("sweeps/student/in_domain.parquet", "generate/student/1-of-1", ["thinking_text", "answer_text", "correct"]),
+        ("attempts/second.parquet", "attempt/second", ["text", "tokens", "correct"]),
+    ],
+)
+def test_both_engines_say_the_same(finished, copied_small, table, log, columns):
+    """The student at every budget, and a solver that samples."""
+    for part in ("journals", "generations/student", table):
+        path = copied_small.folder / RESULTS / part
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    overlay = copied_small.overlay("engine.yaml", {"engine": {"name": "vllm"}})
+    made = str(RESULTS / table)
+    copied_small.snakemake("--configfile", "small.yaml", overlay, "--rerun-triggers", "mtime", "--", made)
+    said = (copied_small.folder / RESULTS / "logs" / f"{log}.log").read_text()
+    assert "engine vllm" in said, said
+    ours, theirs = (pd.read_parquet(project.folder / made) for project in (finished, copied_small))
+    assert len(ours) and ours[columns].equals(theirs[columns])
 
 
-def test_another_number_of_shards_gives_the_same_rows_and_generates_nothing(small, tmp_path):
-    copy = tmp_path / "copy"
-    shutil.copytree(small.folder, copy, symlinks=True)
-    small_copy = type(small).__new__(type(small))
-    small_copy.folder = copy
-    overlay = small_copy.overlay("shards.yaml", {"sweep": {"shards": 3}})
-    sweep = Path("results") / "small" / "sweeps" / "student" / "in_domain.parquet"
-    small_copy.snakemake("--configfile", "small.yaml", overlay, "--", str(sweep))
+def test_another_number_of_shards_gives_the_same_rows_and_generates_nothing(finished, copied_small):
+    overlay = copied_small.overlay("shards.yaml", {"sweep": {"shards": 3}})
+    sweep = RESULTS / "sweeps" / "student" / "in_domain.parquet"
+    copied_small.snakemake("--configfile", "small.yaml", overlay, "--", str(sweep))
     for shard in ("1-of-3", "2-of-3", "3-of-3"):
-        log = (copy / "results/small/logs/generate/student" / f"{shard}.log").read_text()
+        log = (copied_small.folder / RESULTS / "logs" / "generate" / "student" / f"{shard}.log").read_text()
         assert "0 tokens decoded now" in log, shard
-    ours, theirs = (read_table(folder / sweep, "sweeps") for folder in (small.folder, copy))
+    ours, theirs = (read_table(project.folder / sweep, "sweeps") for project in (finished, copied_small))
     pd.testing.assert_frame_equal(ours, theirs)
 
 
-def test_a_study_that_only_evaluates_reports_on_the_models_that_can_be_had(small, fresh_small):
+def test_a_study_that_only_evaluates_reports_on_the_models_that_can_be_had(finished, tmp_path):
     """One of its two models isn't there: the other is swept all the same, and has a report."""
-    whole = yaml.safe_load((small.folder / "small.yaml").read_text())
+    fresh = small_project(tmp_path)
+    whole = yaml.safe_load((tmp_path / "small.yaml").read_text())
     kept = ("seed", "engine", "formats", "prompts", "formulary", "benchmarks", "sweep")
-    broken = fresh_small.folder / "broken"
-    shutil.copytree(small.folder / "results/small/models/tiny", broken)
+    broken = tmp_path / "broken"
+    shutil.copytree(finished.folder / "results/small/models/tiny", broken)
     (broken / "model.safetensors").write_bytes(b"torn")
     study = {key: whole[key] for key in kept} | {
         "study": "only",
         "bases": {
-            "good": {"path": str(small.folder / "results/small/models/student")},
+            "good": {"path": str(finished.folder / "results/small/models/student")},
             "gone": {"path": str(broken)},
         },
         "models": {
@@ -62,6 +71,7 @@ def test_a_study_that_only_evaluates_reports_on_the_models_that_can_be_had(small
             "good-direct": {"weights": "good", "format": "direct"},
         },
     }
+    study["benchmarks"]["in_domain"]["questions"] = 20
     study["sweep"] = study["sweep"] | {
         "permutations": {"count": 2, "budgets": [16]},
         "extensions": {"counts": [0, 1], "budgets": [48], "cues": ["Wait", "none"]},
@@ -69,11 +79,11 @@ def test_a_study_that_only_evaluates_reports_on_the_models_that_can_be_had(small
         "option_answer": "\\boxed{{text}}",
         "answer_stop": "box",
     }
-    config = fresh_small.overlay("only.yaml", study)
-    fresh_small.snakemake("--configfile", config, check=False)
-    results = fresh_small.folder / "results" / "only"
+    config = fresh.overlay("only.yaml", study)
+    fresh.snakemake("--configfile", config, check=False)
+    results = tmp_path / "results" / "only"
     assert not (results / "report" / "index.html").exists()
-    fresh_small.snakemake("--configfile", config, "--config", "only_finished=True")
+    fresh.snakemake("--configfile", config, "--config", "only_finished=True")
     page = (results / "report" / "index.html").read_text()
     assert "good-direct" in page
     rows = read_table(results / "sweeps" / "good" / "in_domain.parquet", "sweeps")

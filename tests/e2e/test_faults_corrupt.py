@@ -10,15 +10,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from helpers.faults import RESULTS, copied, journal_keys
+from helpers.faults import RESULTS, journal_keys
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
-
-
-@pytest.fixture(scope="module")
-def study(small, tmp_path_factory):
-    """The finished study, to be damaged and cured again and again."""
-    return copied(small, tmp_path_factory.mktemp("corrupt") / "project")
 
 
 def flip(path: Path) -> None:
@@ -61,39 +55,39 @@ ANSWERS = f"generations/student/{SWEPT}"
         (flip, "examples/pharmacist/tiny/m1.parquet", "datasets/hard.parquet", "examples/pharmacist/tiny/m1.parquet"),
     ],
 )
-def test_a_damaged_file_is_named_and_made_again(small, study, damage, damaged, target, cured_by):
-    path, wanted = study.folder / RESULTS / damaged, str(RESULTS / target)
-    (study.folder / wanted).unlink()
+def test_a_damaged_file_is_named_and_made_again(finished, small, damage, damaged, target, cured_by):
+    path, wanted = small.folder / RESULTS / damaged, str(RESULTS / target)
+    (small.folder / wanted).unlink()
     damage(path)
-    done = study.snakemake("--configfile", "small.yaml", "--", wanted, check=False)
+    done = small.snakemake("--configfile", "small.yaml", "--", wanted, check=False)
     assert done.returncode == 1, done.stdout
     [said] = set(re.findall(r"^error: .*$", done.stdout, re.MULTILINE))
     assert said.startswith(f"error: {RESULTS / damaged}: ") and re.search(r"; .*delete (it|the folder)", said), said
     assert "Traceback" not in done.stdout
-    remove(study.folder / RESULTS / cured_by)
-    study.snakemake("--configfile", "small.yaml", "--", wanted)
+    remove(small.folder / RESULTS / cured_by)
+    small.snakemake("--configfile", "small.yaml", "--", wanted)
     for made in (damaged, target):
-        assert content(study, made) == content(small, made)
-    assert journal_keys(study.folder) == journal_keys(small.folder)
+        assert content(small, made) == content(finished, made)
+    assert journal_keys(small.folder) == journal_keys(finished.folder)
 
 
-def test_a_damaged_line_of_a_journal_costs_that_answer_alone(small, study):
+def test_a_damaged_line_of_a_journal_costs_that_answer_alone(finished, small):
     name = "sweeps/tiny.jsonl"
-    journal = study.folder / RESULTS / "journals" / name
+    journal = small.folder / RESULTS / "journals" / name
     lines = journal.read_bytes().splitlines(keepends=True)
     middle = len(lines) // 2
     damaged = bytearray(lines[middle])
     damaged[len(damaged) // 2] ^= 4
     journal_with_damage = b"".join([*lines[:middle], damaged, *lines[middle + 1 :]])
     journal.write_bytes(journal_with_damage)
-    shutil.rmtree(study.folder / RESULTS / "generations" / "tiny")
+    shutil.rmtree(small.folder / RESULTS / "generations" / "tiny")
     target = str(RESULTS / "generations" / "tiny" / SWEPT)
-    study.snakemake("--configfile", "small.yaml", "--", target)
-    log = (study.folder / RESULTS / "logs" / "generate" / "tiny" / "1-of-1.log").read_text(encoding="utf-8")
+    small.snakemake("--configfile", "small.yaml", "--", target)
+    log = (small.folder / RESULTS / "logs" / "generate" / "tiny" / "1-of-1.log").read_text(encoding="utf-8")
     assert f"{RESULTS}/journals/{name}: 1 torn or corrupt lines ignored, {len(lines) - 1} records kept" in log, log
     again = journal.read_bytes().splitlines()
     assert len(again) == len(lines) + 1 and again[: len(lines)] == journal_with_damage.splitlines()
     found, lost = json.loads(again[-1]), json.loads(lines[middle])
     assert found["key"] == lost["key"] and found["record"]["token_ids"] == lost["record"]["token_ids"]
     made = f"generations/tiny/{SWEPT}"
-    assert content(study, made) == content(small, made)
+    assert content(small, made) == content(finished, made)

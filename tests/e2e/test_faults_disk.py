@@ -12,10 +12,8 @@ import pytest
 from helpers.mounted import read_only, small_disk
 
 RESULTS = Path("results") / "small"
-SCRIPTS = (
-    "attempt build_pool collect_questions fine_tune generate make_table rate_difficulty "
-    "render_report score select_dataset teach tokenise_traces train_base write_corpus write_paper_tables"
-).split()
+SCRIPTS = "attempt build_pool fine_tune generate make_table render_report teach write_paper_tables".split()
+"""One for each way of writing: journals, tables, model folders, CSV files, pages and figures, LaTeX."""
 GENERATED = "sweeps/student/in_domain.parquet"
 ROOM = 1 << 12
 
@@ -23,9 +21,9 @@ pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
-def disk(small, tmp_path_factory):
+def disk(finished, tmp_path_factory):
     """The finished small study on a disk of its own."""
-    with small_disk(tmp_path_factory.mktemp("disk"), small.folder, 96) as project:
+    with small_disk(tmp_path_factory.mktemp("disk"), finished.folder, 96) as project:
         yield project
 
 
@@ -34,7 +32,7 @@ def commands(small) -> dict[str, str]:
     """What a job of each script runs, as Snakemake prints it: of several jobs the one that writes most."""
     printed = small.snakemake("--dry-run", "--forceall", "--printshellcmds", "--configfile", "small.yaml").stdout
     found = re.findall(r"^Shell command: (.*workflow/scripts/(\w+)\.py .*)$", printed, re.MULTILINE)
-    assert {script for _, script in found} == set(SCRIPTS)
+    assert {script for _, script in found} >= set(SCRIPTS)
 
     def size(command: str) -> int:
         files = (small.folder / name for name in written_by(command))
@@ -54,7 +52,7 @@ def tree(folder: Path) -> set[Path]:
 
 
 @pytest.fixture
-def remove(small, disk):
+def remove(finished, disk):
     """A function that removes a file or folder of the results; afterwards all that was removed is put back."""
     removed = []
 
@@ -67,13 +65,13 @@ def remove(small, disk):
     disk.make_room()
     for name in removed[:]:
         removing(name)
-        where = small.folder / name
+        where = finished.folder / name
         if where.exists():
             (shutil.copytree if where.is_dir() else shutil.copy2)(where, disk.folder / name)
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
-def test_a_stage_on_a_full_disk_says_so_and_leaves_nothing_half_written(small, disk, remove, commands, script):
+def test_a_stage_on_a_full_disk_says_so_and_leaves_nothing_half_written(finished, disk, remove, commands, script):
     command = commands[script]
     [log] = re.findall(r"> (\S+\.log) 2>&1", command)
     outputs = written_by(command)
@@ -91,10 +89,10 @@ def test_a_stage_on_a_full_disk_says_so_and_leaves_nothing_half_written(small, d
     assert not [path for path in new if path.name.startswith(".") or path.suffix == ".tmp"]
     for path in (disk.folder / name for name in outputs):
         if path.is_file():  # written while there was room: whole
-            assert path.read_bytes() == (small.folder / path.relative_to(disk.folder)).read_bytes()
+            assert path.read_bytes() == (finished.folder / path.relative_to(disk.folder)).read_bytes()
 
 
-def test_a_run_whose_disk_fills_up_goes_on_once_there_is_room(small, disk):
+def test_a_run_whose_disk_fills_up_goes_on_once_there_is_room(finished, disk):
     target = str(RESULTS / GENERATED)
     for folder in ("sweeps", "generations"):
         shutil.rmtree(disk.folder / RESULTS / folder / "student")
@@ -110,7 +108,7 @@ def test_a_run_whose_disk_fills_up_goes_on_once_there_is_room(small, disk):
     disk.make_room()
     disk.snakemake("--unlock", "--configfile", "small.yaml")
     disk.snakemake(target, "--configfile", "small.yaml")
-    pd.testing.assert_frame_equal(*(pd.read_parquet(one.folder / target) for one in (disk, small)))
+    pd.testing.assert_frame_equal(*(pd.read_parquet(one.folder / target) for one in (disk, finished)))
 
 
 def test_without_room_nothing_starts(disk):
@@ -124,9 +122,8 @@ def test_without_room_nothing_starts(disk):
 
 
 @pytest.mark.parametrize("there", [True, False])
-def test_a_read_only_folder_is_named_before_any_work(small, tmp_path, there):
-    project = tmp_path / "project"
-    shutil.copytree(small.folder, project, symlinks=True)
+def test_a_read_only_folder_is_named_before_any_work(copied_small, there):
+    project = copied_small.folder
     target = RESULTS / "pool.parquet"
     if not there:
         for name in ("pool.parquet", "pool_removed.parquet", "pool.report.json"):

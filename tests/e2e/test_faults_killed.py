@@ -1,4 +1,4 @@
-"""Killed at twenty random moments, runs and their workers, a study comes to the same tables and repeats nothing."""
+"""Killed at ten random moments, runs and their workers, a study comes to the same tables and repeats nothing."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from pathlib import Path
 
 import pandas as pd
 import psutil
 import pytest
 
-from helpers.faults import RESULTS, journal_keys, workers
+from helpers.faults import RESULTS, back_to_the_base, journal_keys, workers
 
-KILLS = 20
+KILLS = 10
 MEASURED = ["seconds", "front_seconds"]
 """What a run measures of itself, and what follows from that."""
-TO_THE_BYTE = {"accuracy", "extensions", "macro", "funnel", "tokens"}
+TO_THE_BYTE = ("accuracy", "extensions", "macro", "funnel", "tokens")
+TABLES = (*TO_THE_BYTE, "comparisons", "calibration", "costs")
+STUDY = ("--configfile", "small.yaml", "--", *(f"{RESULTS}/tables/{name}.csv" for name in TABLES))
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
@@ -36,7 +37,7 @@ class Run:
         if self.process is None or self.process.poll() is not None:
             assert self.process is None or self.process.returncode != 0, "the study ended before its last kill"
             # A killed run leaves its lock: --unlock would take it away, at the cost of a start of Snakemake.
-            command = [sys.executable, "-m", "snakemake", "--cores", "2", "--nolock", "--configfile", "small.yaml"]
+            command = [sys.executable, "-m", "snakemake", "--cores", "2", "--nolock", *STUDY]
             self.process = subprocess.Popen(
                 command,
                 cwd=self.project.folder,
@@ -64,8 +65,10 @@ class Run:
 
 
 @pytest.fixture
-def run(fresh_small):
-    run = Run(fresh_small)
+def run(copied_small):
+    """Runs of the study from its solvers on."""
+    back_to_the_base(copied_small)
+    run = Run(copied_small)
     yield run
     run.end()
 
@@ -75,14 +78,15 @@ def benchmarks(project) -> list:
     return list((project.folder / RESULTS / "logs").rglob("*.tsv"))
 
 
-def test_killed_twenty_times_a_study_comes_to_the_same_tables(small, fresh_small, run):
-    took = [float(pd.read_csv(path, sep="\t")["s"].iloc[0]) for path in benchmarks(small)]
+def test_killed_ten_times_a_study_comes_to_the_same_tables(finished, copied_small, run):
+    planned = sum(copied_small.planned(*STUDY).values())
+    took = [float(pd.read_csv(path, sep="\t")["s"].iloc[0]) for path in benchmarks(finished)]
     draw = random.Random(8)
     # Spread over the whole study by the jobs that have ended, whatever the machine's speed.
-    moments = sorted(draw.randrange(len(took) - 1) for _ in range(KILLS))
+    moments = sorted(draw.randrange(planned - 1) for _ in range(KILLS))
     kinds = draw.sample(["run", "worker"] * (KILLS // 2), KILLS)
     for moment, kind in zip(moments, kinds, strict=True):
-        while len(benchmarks(fresh_small)) < moment:
+        while len(benchmarks(copied_small)) < moment:
             run.going()
             time.sleep(0.05)
         run.until_a_job_runs()
@@ -94,16 +98,14 @@ def test_killed_twenty_times_a_study_comes_to_the_same_tables(small, fresh_small
             draw.choice(found).kill()
     if run.process.poll() is None:
         run.process.wait()
-    fresh_small.snakemake("--unlock", "--configfile", "small.yaml")
-    fresh_small.snakemake("--configfile", "small.yaml")
-    assert fresh_small.planned("--configfile", "small.yaml") == {}
-    keys = journal_keys(fresh_small.folder)
-    assert keys == Counter({key: 1 for key in keys}) == journal_keys(small.folder)
-    tables = {path.name for path in (small.folder / RESULTS / "tables").glob("*.csv")}
-    assert tables == {path.name for path in (fresh_small.folder / RESULTS / "tables").glob("*.csv")}
-    for name in tables:
-        undisturbed, killed = (project.folder / RESULTS / "tables" / name for project in (small, fresh_small))
-        if Path(name).stem in TO_THE_BYTE:
+    copied_small.snakemake("--unlock", *STUDY)
+    copied_small.snakemake(*STUDY)
+    assert copied_small.planned(*STUDY) == {}
+    keys = journal_keys(copied_small.folder)
+    assert keys == Counter({key: 1 for key in keys}) == journal_keys(finished.folder)
+    for name in TABLES:
+        undisturbed, killed = (project.folder / f"{RESULTS}/tables/{name}.csv" for project in (finished, copied_small))
+        if name in TO_THE_BYTE:
             assert undisturbed.read_bytes() == killed.read_bytes()
         else:  # log-probabilities depend in the eighth digit on what else is in a batch
             both = [pd.read_csv(path).drop(columns=MEASURED, errors="ignore") for path in (undisturbed, killed)]

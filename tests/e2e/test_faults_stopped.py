@@ -12,7 +12,7 @@ import pandas as pd
 import psutil
 import pytest
 
-from helpers.faults import RESULTS, copied, journal_keys, workers
+from helpers.faults import RESULTS, journal_keys, workers
 
 TARGET = str(RESULTS / "sweeps" / "student" / "in_domain.parquet")
 JOURNAL = RESULTS / "journals" / "sweeps" / "student.jsonl"
@@ -23,9 +23,9 @@ pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 
 @pytest.fixture
-def unswept(small, tmp_path):
+def unswept(copied_small):
     """The finished study, but for its student's sweep, of which one answer is in the journal."""
-    project = copied(small, tmp_path / "project")
+    project = copied_small
     for folder in ("sweeps", "generations"):
         shutil.rmtree(project.folder / RESULTS / folder / "student")
     journal = project.folder / JOURNAL
@@ -45,13 +45,13 @@ def alive(worker: psutil.Process) -> bool:
     return worker.is_running() and worker.status() != psutil.STATUS_ZOMBIE
 
 
-def assert_whole(project, small):
-    pd.testing.assert_frame_equal(*(pd.read_parquet(one.folder / TARGET) for one in (project, small)))
+def assert_whole(project, finished):
+    pd.testing.assert_frame_equal(*(pd.read_parquet(one.folder / TARGET) for one in (project, finished)))
     keys = journal_keys(project.folder)
-    assert keys == Counter({key: 1 for key in keys}) == journal_keys(small.folder)
+    assert keys == Counter({key: 1 for key in keys}) == journal_keys(finished.folder)
 
 
-def test_ctrl_c_once_stops_cleanly_and_says_how_to_go_on(small, unswept):
+def test_ctrl_c_once_stops_cleanly_and_says_how_to_go_on(finished, unswept):
     started = []
 
     def ctrl_c(process):
@@ -64,10 +64,10 @@ def test_ctrl_c_once_stops_cleanly_and_says_how_to_go_on(small, unswept):
     assert started and not any(map(alive, started))
     assert not (unswept.folder / TARGET).exists()
     unswept.snakemake(*ARGUMENTS)  # no --unlock
-    assert_whole(unswept, small)
+    assert_whole(unswept, finished)
 
 
-def test_a_hanging_stage_meets_the_time_limit(small, unswept):
+def test_a_hanging_stage_meets_the_time_limit(finished, unswept):
     """``timeout`` around a run is its limit: it ends jobs that hang as well, and nothing is left behind."""
     started = []
 
@@ -83,10 +83,10 @@ def test_a_hanging_stage_meets_the_time_limit(small, unswept):
     assert SAYS_HOW_TO_GO_ON in done.stdout, done.stdout
     assert started and not any(map(alive, started))
     unswept.snakemake(*ARGUMENTS)
-    assert_whole(unswept, small)
+    assert_whole(unswept, finished)
 
 
-def test_a_second_run_is_told_of_the_first_and_harms_nothing(small, unswept):
+def test_a_second_run_is_told_of_the_first_and_harms_nothing(finished, unswept):
     second = []
 
     def run_another(process):
@@ -101,25 +101,23 @@ def test_a_second_run_is_told_of_the_first_and_harms_nothing(small, unswept):
     assert second[0].returncode == 1 and "cannot be locked" in second[0].stdout, second[0].stdout
     assert "--unlock" in second[0].stdout and "Traceback" not in second[0].stdout
     assert first.returncode == 0, first.stdout
-    assert_whole(unswept, small)
+    assert_whole(unswept, finished)
 
 
-def test_files_dated_in_the_future_are_named_before_any_work(small, tmp_path):
-    project = copied(small, tmp_path / "project")
+def test_files_dated_in_the_future_are_named_before_any_work(copied_small):
     ahead = time.time() + 86400
-    stamp = project.folder / RESULTS / "models" / "student" / ".snakemake_timestamp"
+    stamp = copied_small.folder / RESULTS / "models" / "student" / ".snakemake_timestamp"
     os.utime(stamp, (ahead, ahead))
-    done = project.snakemake("--configfile", "small.yaml", check=False)
+    done = copied_small.snakemake("--configfile", "small.yaml", check=False)
     assert done.returncode == 1 and "Finished" not in done.stdout, done.stdout
     assert f"{RESULTS}/models/student: dated in the future" in done.stdout and "Traceback" not in done.stdout
     os.utime(stamp)  # as the command that it says does
-    project.snakemake("--touch", "--configfile", "small.yaml")
-    assert project.planned("--configfile", "small.yaml") == {}
+    copied_small.snakemake("--touch", "--configfile", "small.yaml")
+    assert copied_small.planned("--configfile", "small.yaml") == {}
 
 
-def test_a_clock_that_was_behind_makes_nothing_new_of_what_is_the_same(small, tmp_path):
-    project = copied(small, tmp_path / "project")
-    for path in (project.folder / RESULTS).rglob("*.parquet"):
+def test_a_clock_that_was_behind_makes_nothing_new_of_what_is_the_same(copied_small):
+    for path in (copied_small.folder / RESULTS).rglob("*.parquet"):
         os.utime(path, (0, 0))
-    plan = project.planned("--configfile", "small.yaml")
+    plan = copied_small.planned("--configfile", "small.yaml")
     assert "attempt" not in plan and "teach" not in plan and "generate" not in plan, plan

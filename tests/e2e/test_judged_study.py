@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import shutil
-from copy import copy
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from helpers.fault_proxy import FaultProxy, completion
-from helpers.project import Project
 
 RESULTS = Path("results") / "small"
 KEY = "canary-judge-5up3r"
@@ -36,22 +33,19 @@ def judge():
 
 
 @pytest.fixture(scope="module")
-def study(small, judge, tmp_path_factory) -> Project:
-    """The finished small study in a place of its own, judged."""
-    project = copy(small)
-    project.folder = tmp_path_factory.mktemp("judged") / "study"
-    shutil.copytree(small.folder, project.folder, symlinks=True)
+def study(small, judge):
+    """The finished small study, judged."""
     endpoint = {"url": judge.url, "model": "tiny", "key_variable": "CANARY_KEY", "question_seconds": 60}
     endpoint["price"] = {"prompt": 1.0, "completion": 10.0}
     settings = {
         "endpoints": {"far": endpoint},
         "judge": {"endpoint": "far", "questions": 10, "models": ["tiny", "student"]},
     }
-    project.overlay("judge.yaml", settings)
+    small.overlay("judge.yaml", settings)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CANARY_KEY", KEY)
-        run(project)
-        yield project
+        run(small)
+        yield small
 
 
 def run(project, *overlays):

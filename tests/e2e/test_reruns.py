@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from copy import copy
 from pathlib import Path
 
 import pandas as pd
@@ -211,35 +209,26 @@ def test_an_edited_client_reruns_nothing_where_no_endpoint_is_asked(small):
         assert small.planned("--configfile", "small.yaml") == {}
 
 
-@pytest.fixture
-def moved(small, tmp_path) -> Project:
-    """The finished study in another place, as `mv`, `cp -a` and `rsync -a` leave it: with the files' times."""
-    project = copy(small)
-    project.folder = tmp_path / "elsewhere"
-    shutil.copytree(small.folder, project.folder, symlinks=True)
-    return project
+def test_a_moved_project_has_nothing_to_do(copied_small):
+    assert copied_small.planned("--configfile", "small.yaml") == {}
 
 
-def test_a_moved_project_has_nothing_to_do(moved):
-    assert moved.planned("--configfile", "small.yaml") == {}
-
-
-def test_touched_files_do_not_rerun(moved):
+def test_touched_files_do_not_rerun(copied_small):
     for path in [
-        *moved.folder.glob("rules/*.smk"),
-        *moved.folder.glob("workflow/scripts/**/*.py"),
-        moved.folder / "small.yaml",
+        *copied_small.folder.glob("rules/*.smk"),
+        *copied_small.folder.glob("workflow/scripts/**/*.py"),
+        copied_small.folder / "small.yaml",
     ]:
         path.touch()
-    for path in (moved.folder / RESULTS).glob("*.parquet"):
+    for path in (copied_small.folder / RESULTS).glob("*.parquet"):
         path.touch()
-    assert moved.planned("--configfile", "small.yaml") == {}
+    assert copied_small.planned("--configfile", "small.yaml") == {}
 
 
-def test_a_pool_made_alone_first_that_stays_the_same_reruns_nothing_of_what_follows(moved):
-    overlay = moved.overlay("benchmark.yaml", CHANGES["a benchmark"][0])
-    moved.snakemake("pool", "--configfile", "small.yaml", overlay)
-    assert moved.planned("--configfile", "small.yaml", overlay) == {
+def test_a_pool_made_alone_first_that_stays_the_same_reruns_nothing_of_what_follows(copied_small):
+    overlay = copied_small.overlay("benchmark.yaml", CHANGES["a benchmark"][0])
+    copied_small.snakemake("pool", "--configfile", "small.yaml", overlay)
+    assert copied_small.planned("--configfile", "small.yaml", overlay) == {
         **SWEPT_AGAIN,
         **tables_from("benchmarks", "pool_removed", *SCORED),
     }
@@ -260,23 +249,23 @@ def parse_answer(text, options, *, finished=True):
 
 
 @pytest.mark.timeout(900)
-def test_an_edited_parser_reads_again_and_pays_for_nothing_else(moved):
+def test_an_edited_parser_reads_again_and_pays_for_nothing_else(copied_small):
     """In one run, however large the tables are: no answer is generated, no model loaded and none trained."""
-    results = moved.folder / RESULTS
+    results = copied_small.folder / RESULTS
     assert "loading the model" in (results / "logs" / "attempt" / "first.log").read_text()
     journals, models = contents(results / "journals"), contents(results / "models")
-    with edited(moved, "answers/strict.py"):
-        ran = moved.ran("--configfile", "small.yaml", *ALL_LARGE)
+    with edited(copied_small, "answers/strict.py"):
+        ran = copied_small.ran("--configfile", "small.yaml", *ALL_LARGE)
         assert ran == READ_AGAIN
         assert contents(results / "journals") == journals and contents(results / "models") == models
         for asked in ("attempt/first", "attempt/second", "teach/local"):
             log = (results / "logs" / f"{asked}.log").read_text()
             assert re.search(r"[1-9]\d* from the journal, 0 new", log) and "loading the model" not in log, log
-        assert moved.planned("--configfile", "small.yaml", *ALL_LARGE) == {}
+        assert copied_small.planned("--configfile", "small.yaml", *ALL_LARGE) == {}
     # What other readings change is trained on in the same run.
-    with edited(moved, "answers/strict.py", NEVER_BELOW_B):
+    with edited(copied_small, "answers/strict.py", NEVER_BELOW_B):
         student = str(RESULTS / "models" / "random_student")
-        ran = moved.ran("--configfile", "small.yaml", *ALL_LARGE, "--", student)
+        ran = copied_small.ran("--configfile", "small.yaml", *ALL_LARGE, "--", student)
     assert ran == {"attempt": 2, "rate_difficulty": 1, "teach": 1, "tokenise_traces": 1} | {
         "select_dataset": 1,
         "fine_tune": 1,
@@ -290,31 +279,32 @@ def contents(folder: Path) -> dict[str, tuple[int, int]]:
     return {str(path.relative_to(folder)): (path.stat().st_size, path.stat().st_mtime_ns) for path in files}
 
 
-def test_a_dataset_above_1_mb_with_other_bytes_and_the_same_rows_trains_nobody(moved):
-    path = moved.folder / RESULTS / "datasets" / "hard.parquet"
+def test_a_dataset_above_1_mb_with_other_bytes_and_the_same_rows_trains_nobody(copied_small):
+    path = copied_small.folder / RESULTS / "datasets" / "hard.parquet"
     rows = pd.read_parquet(path)
     rows.assign(more=[os.urandom(20_000) for _ in range(len(rows))]).to_parquet(path)
     assert path.stat().st_size > 1_000_000
-    planned = moved.planned("--configfile", "small.yaml")
+    planned = copied_small.planned("--configfile", "small.yaml")
     assert planned and not {"fine_tune", "generate", "score"} & set(planned)
 
 
-def test_deleting_all_output_leaves_the_journals_and_so_what_was_generated(moved):
-    moved.snakemake("--configfile", "small.yaml", "--delete-all-output")
-    left = [path.relative_to(moved.folder / RESULTS) for path in (moved.folder / RESULTS).rglob("*") if path.is_file()]
+def test_deleting_all_output_leaves_the_journals_and_so_what_was_generated(copied_small):
+    copied_small.snakemake("--configfile", "small.yaml", "--delete-all-output")
+    results = copied_small.folder / RESULTS
+    left = [path.relative_to(results) for path in results.rglob("*") if path.is_file()]
     assert {path.parts[0] for path in left} <= {"journals", "logs", "checkpoints"}
     assert Path("journals") / "attempts" / "second.jsonl" in left
-    assert moved.planned("--configfile", "small.yaml") == EVERYTHING
-    moved.snakemake("--configfile", "small.yaml", "--", str(RESULTS / "attempts" / "second.parquet"))
-    log = (moved.folder / RESULTS / "logs" / "attempt" / "second.log").read_text()
+    assert copied_small.planned("--configfile", "small.yaml") == EVERYTHING
+    copied_small.snakemake("--configfile", "small.yaml", "--", str(RESULTS / "attempts" / "second.parquet"))
+    log = (copied_small.folder / RESULTS / "logs" / "attempt" / "second.log").read_text()
     assert re.search(r"[1-9]\d* from the journal, 0 new", log), log
 
 
-def test_a_new_budget_costs_only_answers(moved):
+def test_a_new_budget_costs_only_answers(copied_small):
     """Below the largest budget nothing is thought again: what is decoded anew is at most the new answers."""
-    overlay = moved.overlay("budget.yaml", {"sweep": {"budgets": [0, 8, 12, 16, 32]}})
+    overlay = copied_small.overlay("budget.yaml", {"sweep": {"budgets": [0, 8, 12, 16, 32]}})
     target = str(RESULTS / "generations" / "student" / "in_domain" / "1-of-1.parquet")
-    moved.snakemake("--configfile", "small.yaml", overlay, "--", target)
-    log = (moved.folder / RESULTS / "logs" / "generate" / "student" / "1-of-1.log").read_text()
+    copied_small.snakemake("--configfile", "small.yaml", overlay, "--", target)
+    log = (copied_small.folder / RESULTS / "logs" / "generate" / "student" / "1-of-1.log").read_text()
     [fresh] = re.findall(r"(\d+) tokens decoded now", log)
     assert 0 < int(fresh) <= 60 * 12  # questions x answer_tokens

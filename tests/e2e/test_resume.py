@@ -9,52 +9,53 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from helpers.faults import RESULTS, journal_keys
-from helpers.project import Project
+from helpers.faults import RESULTS, journal_keys, lines
+from helpers.project import small_project
 
 pytestmark = pytest.mark.e2e
 
 
-def lines(path: Path) -> int:
-    return path.read_bytes().count(b"\n") if path.exists() else 0
-
-
 @pytest.mark.parametrize(
-    ("journal", "target"),
+    ("journal", "outputs", "target"),
     [
-        ("sweeps/student.jsonl", f"{RESULTS}/sweeps/student/in_domain.parquet"),
-        ("traces/local.jsonl", f"{RESULTS}/traces/local.parquet"),
-        ("attempts/second.jsonl", f"{RESULTS}/attempts/second.parquet"),
+        (
+            "sweeps/student.jsonl",
+            ("generations/student", "sweeps/student"),
+            f"{RESULTS}/sweeps/student/in_domain.parquet",
+        ),
+        ("traces/local.jsonl", ("traces/local.parquet",), f"{RESULTS}/traces/local.parquet"),
+        ("attempts/second.jsonl", ("attempts/second.parquet",), f"{RESULTS}/attempts/second.parquet"),
     ],
 )
-def test_a_stage_killed_in_the_middle_loses_and_repeats_nothing(small, fresh_small, journal, target):
-    path = fresh_small.folder / RESULTS / "journals" / journal
-    whole = lines(small.folder / RESULTS / "journals" / journal)
-    killed = fresh_small.kill_when(lambda: 0 < lines(path) < whole, target, "--configfile", "small.yaml")
-    assert killed, (fresh_small.folder / "killed.log").read_text()
-    assert not (fresh_small.folder / target).exists()
+def test_a_stage_killed_in_the_middle_loses_and_repeats_nothing(finished, copied_small, journal, outputs, target):
+    path = copied_small.folder / RESULTS / "journals" / journal
+    whole = lines(path)
+    for name in (f"journals/{journal}", *outputs):
+        remove(copied_small.folder / RESULTS / name)
+    killed = copied_small.kill_when(lambda: 0 < lines(path) < whole, target, "--configfile", "small.yaml")
+    assert killed, (copied_small.folder / "killed.log").read_text()
+    assert not (copied_small.folder / target).exists()
     before = path.read_bytes()
     with path.open("ab") as file:
         file.write(b'{"key": "torn')  # as a machine that lost power leaves it
-    fresh_small.snakemake("--unlock", "--configfile", "small.yaml")
-    fresh_small.snakemake(target, "--configfile", "small.yaml")
+    copied_small.snakemake("--unlock", "--configfile", "small.yaml")
+    copied_small.snakemake(target, "--configfile", "small.yaml")
     assert path.read_bytes().startswith(before)
-    keys = journal_keys(fresh_small.folder)
-    assert keys == Counter({key: 1 for key in keys})
-    assert {key for key in keys if key[0] == path.name} == {
-        key for key in journal_keys(small.folder) if key[0] == path.name
-    }
-    columns = pd.read_parquet(small.folder / target)
-    pd.testing.assert_frame_equal(pd.read_parquet(fresh_small.folder / target), columns)
+    keys = journal_keys(copied_small.folder)
+    assert keys == Counter({key: 1 for key in keys}) == journal_keys(finished.folder)
+    pd.testing.assert_frame_equal(*(pd.read_parquet(one.folder / target) for one in (copied_small, finished)))
 
 
-def test_a_finished_study_deleted_but_for_its_journals_generates_nothing(small, tmp_path):
-    again = Project(tmp_path)
-    (tmp_path / "small.yaml").write_text((small.folder / "small.yaml").read_text())
-    shutil.copytree(small.folder / RESULTS / "journals", tmp_path / RESULTS / "journals")
+def remove(path: Path) -> None:
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def test_a_study_deleted_but_for_its_journals_generates_nothing(finished, tmp_path):
+    again = small_project(tmp_path)
+    shutil.copytree(finished.folder / RESULTS / "journals", tmp_path / RESULTS / "journals")
     before = journal_keys(tmp_path)
-    again.snakemake("--configfile", "small.yaml")
+    targets = [f"{RESULTS}/{name}.parquet" for name in ("attempts/second", "traces/local", "sweeps/student/in_domain")]
+    again.snakemake("--configfile", "small.yaml", "--", *targets)
     assert journal_keys(tmp_path) == before
-    for table in ("accuracy", "extensions", "funnel", "macro", "tokens"):
-        name = RESULTS / "tables" / f"{table}.csv"
-        assert (tmp_path / name).read_bytes() == (small.folder / name).read_bytes()
+    for target in targets:
+        pd.testing.assert_frame_equal(*(pd.read_parquet(folder / target) for folder in (tmp_path, finished.folder)))

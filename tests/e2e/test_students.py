@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -15,7 +14,7 @@ import pandas as pd
 import psutil
 import pytest
 
-from helpers.project import ROOT, Project
+from helpers.project import Project
 from m1flow.training.checkpoints import STOPPED
 
 RESULTS = Path("results") / "small"
@@ -33,7 +32,7 @@ OVERLAY = {
         "long": {
             "base": "tiny",
             "dataset": "hard",
-            "training": {"steps": 400, "batch_size": 8, "learning_rate": 1.0e-3},
+            "training": {"steps": 150, "batch_size": 8, "learning_rate": 1.0e-3},
             "resources": {"checkpoint_minutes": 100},
         },
     }
@@ -43,13 +42,10 @@ pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("training")]
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory) -> Project:
-    """The small study's first student, and an overlay with more of them."""
-    project = Project(tmp_path_factory.mktemp("training"))
-    shutil.copy(ROOT / "tests" / "small.yaml", project.folder)
-    project.overlay("more.yaml", OVERLAY)
-    project.snakemake("--configfile", "small.yaml", "--", f"{MODELS}/student")
-    return project
+def trained(small) -> Project:
+    """The finished small study, and an overlay with more students."""
+    small.overlay("more.yaml", OVERLAY)
+    return small
 
 
 def snakemake(project: Project, *arguments: str, **options) -> subprocess.CompletedProcess:
@@ -156,7 +152,7 @@ def test_a_job_that_is_told_to_stop_saves_and_the_next_run_goes_on(trained):
 
     def stop() -> bool:
         """Once training is under way, ask the script (not Snakemake) to stop, as SLURM does before the time limit."""
-        if not log.exists() or "step 40 of" not in log.read_text():
+        if not log.exists() or "step 20 of" not in log.read_text():
             return False
         for process in psutil.process_iter(["cmdline"]):
             command = process.info["cmdline"] or []
@@ -181,4 +177,4 @@ def test_a_job_that_is_told_to_stop_saves_and_the_next_run_goes_on(trained):
     assert "goes on at" in log.read_text()
     assert not checkpoints.exists()
     curve = pd.read_csv(trained.folder / target / "m1flow" / "loss.csv")
-    assert list(curve["step"]) == list(range(1, 401))
+    assert list(curve["step"]) == list(range(1, 151))

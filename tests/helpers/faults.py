@@ -6,10 +6,11 @@ import json
 import shutil
 import subprocess
 from collections import Counter
-from copy import copy
 from pathlib import Path
 
 import psutil
+
+from helpers.project import Project
 
 RESULTS = Path("results") / "small"
 
@@ -23,6 +24,22 @@ def journal_keys(folder: Path) -> Counter:
     return keys
 
 
+def lines(path: Path) -> int:
+    return path.read_bytes().count(b"\n") if path.exists() else 0
+
+
+KEPT = ("questions", "benchmarks", "corpora", "models/tiny", "pool.parquet", "pool_removed.parquet", "pool.report.json")
+
+
+def back_to_the_base(project: Project) -> None:
+    """Of a finished study remove everything from the solvers on, journals and logs as well."""
+    results = project.folder / RESULTS
+    for path in [*results.glob("*"), *results.glob("models/*")]:
+        name = path.relative_to(results).as_posix()
+        if not any(kept == name or kept.startswith(f"{name}/") for kept in KEPT):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
 def workers(process: subprocess.Popen) -> list[psutil.Process]:
     """The scripts that a run has under way."""
     found = []
@@ -34,10 +51,3 @@ def workers(process: subprocess.Popen) -> list[psutil.Process]:
         if command and command[0].endswith("python") and any("workflow/scripts/" in part for part in command[1:3]):
             found.append(child)
     return found
-
-
-def copied(project, folder: Path):
-    other = copy(project)
-    other.folder = folder
-    shutil.copytree(project.folder, folder, symlinks=True)
-    return other

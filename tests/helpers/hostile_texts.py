@@ -39,7 +39,7 @@ HOSTILE: dict[str, str] = {
     "braces": "{" * 3000 + "\\boxed{" * 1000,
     "numbers": "1e999 -0 NaN Infinity 0x1F ٣ ४ ① Ⅷ",
     "long word": "x" * 50_000,
-    "long": "long " * 200_000,
+    "long": "long " * 40_000,
 }
 """Name: text. None of them states an answer to a question whose options are ordinary."""
 

@@ -53,6 +53,16 @@ class MountedProject(Project):
         """Take away what fills it."""
         (self.folder / _FILLER).unlink(missing_ok=True)
 
+    def _run(self, arguments: list[str], timeout: float) -> subprocess.CompletedProcess:
+        return subprocess.run(
+            [*self._enter, sys.executable, "-m", "snakemake", *arguments],
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=timeout,
+            env=self._environment(),
+        )
+
     def _command(self, arguments: tuple[str, ...]) -> list[str]:
         return [*self._enter, *super()._command(arguments)]
 

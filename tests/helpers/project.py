@@ -12,9 +12,12 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from copy import copy
 from pathlib import Path
 
 import yaml
+
+from helpers import forked_snakemake
 
 ROOT = Path(__file__).resolve().parents[2]
 TARGETS = {"all", "pool", "traces", "datasets", "models", "sweeps", "report"}
@@ -44,17 +47,16 @@ class Project:
         (self.folder / name).write_text(yaml.safe_dump(settings), encoding="utf-8")
         return name
 
+    def copied_to(self, folder: Path) -> Project:
+        """A copy in another folder, as `mv`, `cp -a` and `rsync -a` leave it: with the files' times."""
+        other = copy(self)
+        other.folder = folder
+        shutil.copytree(self.folder, folder, symlinks=True)
+        return other
+
     def snakemake(self, *arguments: str, check: bool = True, timeout: float = 1400) -> subprocess.CompletedProcess:
         """Run Snakemake on two cores; its output is both streams together."""
-        done = subprocess.run(
-            self._command(arguments),
-            cwd=self.folder,
-            text=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            timeout=timeout,
-            env=self._environment(),
-        )
+        done = self._run(["--cores", "2", *arguments], timeout)
         if check and done.returncode:
             raise AssertionError(f"snakemake {' '.join(arguments)} failed:\n{done.stdout[-6000:]}")
         return done
@@ -125,6 +127,10 @@ class Project:
         assert not ended, said
         return subprocess.CompletedProcess(process.args, process.returncode, said)
 
+    def _run(self, arguments: list[str], timeout: float) -> subprocess.CompletedProcess:
+        environment = self._environment()
+        return forked_snakemake.run(arguments, folder=self.folder, environment=environment, timeout=timeout)
+
     def _command(self, arguments: tuple[str, ...]) -> list[str]:
         return [sys.executable, "-m", "snakemake", "--cores", "2", *arguments]
 
@@ -134,6 +140,20 @@ class Project:
             key: value for key, value in os.environ.items() if not key.startswith(("OMP_", "PYTEST_", "SNAKEMAKE_"))
         }
         return kept | {"HF_HUB_OFFLINE": "1"}
+
+
+def finished_demo(folder: Path) -> Project:
+    """The demo, run to its end."""
+    project = Project(folder)
+    project.snakemake()
+    return project
+
+
+def finished_small(folder: Path) -> Project:
+    """The small study, run to its end."""
+    project = small_project(folder)
+    project.snakemake("--configfile", "small.yaml")
+    return project
 
 
 def small_project(folder: Path) -> Project:

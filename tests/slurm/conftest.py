@@ -8,7 +8,16 @@ from pathlib import Path
 import pytest
 from slurm.cluster import CannotStart, Cluster
 
+from helpers.project import Project, finished_small
+from helpers.shared import once
+
 FASTPOLL = Path(__file__).parent / "fastpoll"
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory) -> Project:
+    """The small study, run to its end on this machine; tests only read it."""
+    return once(tmp_path_factory, "finished_small", finished_small)
 
 
 @pytest.fixture(scope="module")

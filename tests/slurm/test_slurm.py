@@ -16,33 +16,24 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
-from e2e.test_resume import journal_keys, lines
 from slurm.cluster import Cluster, wait_until
 
-from helpers.project import ROOT, Project, heed_ctrl_c
+from helpers.faults import RESULTS, back_to_the_base, journal_keys, lines
+from helpers.project import ROOT, Project, heed_ctrl_c, small_project
 
 PAGE = ROOT / "docs" / "running" / "cluster.md"
-RESULTS = Path("results") / "small"
 ON_SLURM = ("--profile", "profiles/slurm", "--latency-wait", "10", "--max-status-checks-per-second", "5")
 PARTITIONS = {"cpu": {"max_runtime": 3000}, "gpu": {"max_runtime": 3000, "max_gpu": 2}}
-# The small study with one solver, teacher, dataset and student, on the engine that starts fastest.
-SMALLER = {
-    "engine": {"name": "transformers"},
-    "solvers": {"second": None},
-    "teachers": {"local": None},
-    "datasets": {"random": None},
-    "students": {"random_student": None},
-    "models": {"random_student": None},
-}
+# The small study with one of its models.
+SMALLER = {"students": {"random_student": None}, "models": {"tiny": None, "random_student": None}}
 STUDY = ("--configfile", "small.yaml", "smaller.yaml")
-TIMED = {"pareto.csv"}  # holds measured seconds
+SWEEP, ACCURACY = RESULTS / "sweeps" / "student" / "in_domain.parquet", RESULTS / "tables" / "accuracy.csv"
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1500)]
 
 
 def smaller_project(folder: Path) -> Project:
-    project = Project(folder)
-    shutil.copy(ROOT / "tests" / "small.yaml", folder)
+    project = small_project(folder)
     project.overlay("smaller.yaml", SMALLER)
     return project
 
@@ -64,34 +55,29 @@ def documented(start: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def local(tmp_path_factory) -> Project:
-    project = smaller_project(tmp_path_factory.mktemp("local"))
-    project.snakemake(*STUDY)
-    return project
-
-
-@pytest.fixture(scope="module")
-def on_cluster(cluster, tmp_path_factory) -> Project:
-    """The study on the cluster: Snakemake is killed in the middle, its jobs are cancelled, and it is started again."""
-    project = smaller_project(tmp_path_factory.mktemp("cluster"))
+def on_cluster(cluster, finished, tmp_path_factory) -> Project:
+    """The study from its solvers on, on the cluster: Snakemake is killed in the middle, its jobs are cancelled, and it
+    is started again.
+    """
+    project = finished.copied_to(tmp_path_factory.mktemp("cluster") / "project")
+    back_to_the_base(project)
+    project.overlay("smaller.yaml", SMALLER)
+    run = (*STUDY, *ON_SLURM, "--", str(SWEEP), str(ACCURACY))
     journal = project.folder / RESULTS / "journals" / "attempts" / "first.jsonl"
-    assert project.kill_when(lambda: lines(journal) > 0, *STUDY, *ON_SLURM), "it ended before"
+    assert project.kill_when(lambda: lines(journal) > 0, *run), "it ended before"
     assert running(cluster, project.folder), "jobs don't end with Snakemake"
     subprocess.run(documented("squeue --me --noheader"), shell=True, check=True, cwd=project.folder)
     wait_until(lambda: not running(cluster, project.folder), 30)
     project.snakemake("--unlock", *STUDY)
-    project.snakemake(*STUDY, *ON_SLURM)
+    project.snakemake(*run)
     return project
 
 
-def test_tables_are_those_of_a_local_run(local, on_cluster):
-    for path in sorted((local.folder / RESULTS / "sweeps").rglob("*.parquet")):
-        there = pd.read_parquet(on_cluster.folder / path.relative_to(local.folder))
-        pd.testing.assert_frame_equal(there, pd.read_parquet(path))
-    tables = {path.name: path.read_text() for path in (local.folder / RESULTS / "tables").glob("*.csv")}
-    assert tables["accuracy.csv"]
-    for name in tables.keys() - TIMED:
-        assert (on_cluster.folder / RESULTS / "tables" / name).read_text() == tables[name], name
+def test_tables_are_those_of_a_local_run(finished, on_cluster):
+    pd.testing.assert_frame_equal(*(pd.read_parquet(one.folder / SWEEP) for one in (on_cluster, finished)))
+    ours, theirs = (pd.read_csv(one.folder / ACCURACY) for one in (on_cluster, finished))
+    assert len(ours)
+    pd.testing.assert_frame_equal(ours, theirs[theirs["model"] == "student"].reset_index(drop=True))
 
 
 def test_nothing_was_generated_twice(on_cluster):
@@ -100,7 +86,7 @@ def test_nothing_was_generated_twice(on_cluster):
 
 
 def test_nothing_is_left_to_do(on_cluster):
-    assert on_cluster.planned(*STUDY) == {}
+    assert on_cluster.planned(*STUDY, "--", str(SWEEP), str(ACCURACY)) == {}
 
 
 def test_jobs_are_found_by_name_rule_and_log(cluster, on_cluster):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from helpers.hub_sets import ROWS, SET
 from helpers.loopback_hub import serve
 from helpers.made_report import make_report
+from helpers.shared import once
 from m1flow.hub.download import download
 from m1flow.hub.lock import Lock
 from m1flow.study.settings.downloads import DownloadSettings
@@ -45,4 +48,4 @@ def fetch(tmp_path, hub):
 @pytest.fixture(scope="session")
 def report_study(tmp_path_factory):
     """A study with its tables, page and figures, which no test changes."""
-    return make_report(tmp_path_factory.mktemp("report_study"), questions=30)
+    return once(tmp_path_factory, "report_study", partial(make_report, questions=30))

@@ -102,5 +102,5 @@ def test_the_m1_preset_makes_its_pool_from_a_hub(tmp_path, monkeypatch):
         done = project.snakemake("pool", "--configfile", PRESET, overlay, moved, check=False)
         assert done.returncode == 1
         [problem] = {line.strip() for line in done.stdout.splitlines() if "error: config" in line}
-        assert problem.startswith("error: config: sources.headqa.revision: the config names 'main' (")
-        assert "config/presets/m1.lock.json has datasets/openlifescienceai/headqa at" in problem
+        assert problem.startswith("error: config: sources.headqa.revision: the config asks for 'main' (")
+        assert "config/presets/m1.lock.json pins datasets/openlifescienceai/headqa to" in problem

@@ -86,17 +86,6 @@ def test_every_overlay_plans_by_the_command_at_its_top(project, overlay):
         assert project.planned(*arguments)["render_report"] == 1
 
 
-@pytest.mark.slow
-def test_every_command_of_the_readme_plans(project):
-    """With the changes that it shows as mine.yaml."""
-    [mine] = re.findall(r"^```yaml\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
-    (project.folder / "mine.yaml").write_text(mine, encoding="utf-8")
-    (project.folder / "mine.csv").write_text("q,a,b,c,d,gold\nWhich?,1,2,3,4,A\n", encoding="utf-8")
-    planned = [project.planned(*arguments) for arguments in commands(README)]
-    assert len(planned) > 4 and all(planned)
-    assert planned[-1]["fine_tune"] == 7, "the last command lays mine.yaml over the demo, which adds a student"
-
-
 def test_every_make_target_of_the_readme_is_there():
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     named = set(re.findall(r"(?:^|`)make ([a-z-]+)", README, re.MULTILINE))

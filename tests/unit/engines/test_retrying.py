@@ -85,7 +85,7 @@ def test_the_first_engines_memory_is_free_when_the_second_opens():
 def test_memory_that_runs_out_twice_is_told_in_one_line():
     engine = RetryingEngine(lambda settings: Limited(settings, most=1), SETTINGS, context=lambda: 100)
     with pytest.raises(
-        M1FlowError, match="with smaller settings either .*CUDA out of memory.*; lower engine.batch_size"
+        M1FlowError, match="with smaller settings .*CUDA out of memory.*; lower engine.batch_size"
     ) as told:
         ask(engine)
     assert "\n" not in str(told.value)
@@ -117,6 +117,6 @@ def test_a_cache_too_small_for_the_models_context_takes_what_is_asked_for(tmp_pa
     _, done = ask(engine, number=3)
     assert len(done) == 3
     engine.close()
-    with pytest.raises(M1FlowError, match="engine: memory doesn't suffice, with smaller settings either") as told:
+    with pytest.raises(M1FlowError, match="engine: out of memory, even with smaller settings") as told:
         RetryingEngine(lambda settings: open_engine(folder, settings), settings, context=lambda: 8192)
     assert "\n" not in str(told.value)

@@ -14,7 +14,6 @@ import pytest
 import yaml
 
 import m1flow
-from m1flow.study.reading import read_study
 from m1flow.study.seams.adapters import ADAPTERS
 from m1flow.study.seams.figures import FIGURES
 from m1flow.study.seams.scorers import SCORERS
@@ -170,32 +169,6 @@ def test_every_change_of_the_changelog_is_of_a_known_kind():
     kinds = re.findall(r"^### (.+)$", changelog, re.MULTILINE)
     assert "## [Unreleased]" in changelog
     assert kinds and set(kinds) <= {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
-
-
-def blocks(page: str, language: str) -> list[str]:
-    text = (DOCS / "guide" / page).read_text(encoding="utf-8")
-    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-
-
-@pytest.mark.parametrize(
-    ("page", "over"),
-    [
-        ("your-model.md", ("", "0", "config/config.yaml")),
-        ("your-benchmark.md", ("config/config.yaml",)),
-        ("your-traces.md", ("config/presets/lora-1gpu.yaml", "config/presets/lora-1gpu.yaml")),
-    ],
-)
-def test_the_studies_of_the_guide_can_be_read(page, over, tmp_path, monkeypatch):
-    """Each over what the page lays it over: a file that ships, the page's first study, or nothing."""
-    monkeypatch.chdir(tmp_path)
-    for name in ("wards.csv", "questions.csv", "traces.jsonl"):
-        (tmp_path / name).touch()
-    written = blocks(page, "yaml")
-    assert len(written) == len(over)
-    for number, (text, below) in enumerate(zip(written, over, strict=True)):
-        (tmp_path / f"{number}.yaml").write_text(text, encoding="utf-8")
-        files = [tmp_path / "0.yaml"] if below == "0" else [ROOT / below] if below else []
-        assert read_study([*files, tmp_path / f"{number}.yaml"]).models
 
 
 def words_of_the_code() -> str:

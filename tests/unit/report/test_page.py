@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from helpers.made_report import ROOT, Outline, embedded_specs, make_hostile_report, page_of, run_script
+from helpers.shared import once
 from helpers.synthetic_study import CONFIG, SKILL, make_study
 from m1flow.analysis import cells
 from m1flow.analysis.registry import declared
@@ -35,7 +36,7 @@ def page(study) -> str:
 
 @pytest.fixture(scope="module")
 def hostile_page(tmp_path_factory) -> Path:
-    return page_of(make_hostile_report(tmp_path_factory.mktemp("hostile")))
+    return page_of(once(tmp_path_factory, "hostile_report", make_hostile_report))
 
 
 def test_tables_have_the_same_bytes_every_time(study, tmp_path):

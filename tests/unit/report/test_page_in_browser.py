@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from helpers.debian import CannotInstall, install
-from helpers.made_report import embedded_specs, make_hostile_report, make_report, page_of
+from helpers.made_report import embedded_specs, make_hostile_report, page_of
+from helpers.shared import once
 from helpers.synthetic_study import SKILL
 
 playwright = pytest.importorskip("playwright.sync_api", reason="no playwright; install envs/dev.lock")
@@ -19,9 +20,9 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def pages(tmp_path_factory) -> dict[str, Path]:
-    made = make_report(tmp_path_factory.mktemp("study"), questions=30, files=False)
-    return {"plain": page_of(made), "hostile": page_of(make_hostile_report(tmp_path_factory.mktemp("hostile")))}
+def pages(report_study, tmp_path_factory) -> dict[str, Path]:
+    hostile = once(tmp_path_factory, "hostile_report", make_hostile_report)
+    return {"plain": page_of(report_study), "hostile": page_of(hostile)}
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ def test_imports_in_functions_and_for_type_checkers_count(tmp_path):
     for name, text in {
         "a": "import m1flow.b\nimport os\n",
         "b": "def f():\n    from m1flow import c\n",
-        "c": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from m1flow.d import D\n",
+        "c": "try:\n  pass\nexcept E:\n  match x:\n   case 1:\n    if X:\n     from m1flow.d import D\n",
         "d": "import importlib\nimportlib.import_module('m1flow.e')\n",
         "e": "from m1flow import a\n",
     }.items():

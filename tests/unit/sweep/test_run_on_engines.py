@@ -26,7 +26,7 @@ from m1flow.training.random_weights import init_base
 from m1flow.training.tokenizer import train_tokenizer
 
 ENGINES = ["transformers"] + (["vllm"] if importlib.util.find_spec("vllm") else [])
-QUESTIONS, SEED = 4, 5
+QUESTIONS, SEED = 3, 5
 ARCHITECTURE = {"hidden_size": 64, "intermediate_size": 128, "layers": 2, "heads": 2, "rope_theta": 100}
 FULL = {
     "budgets": (0, 5, 9, 30),
@@ -133,7 +133,7 @@ def test_the_plans_reach_what_they_should(separate):
     """Else the equality above would say little."""
     rows = separate["greedy"]
     assert {True, False} == set(rows["natural_end"]) and rows["extensions_done"].max() >= 2
-    assert separate["sampled"].groupby("question_id")["thinking_text"].nunique().max() > 8
+    assert separate["sampled"].groupby("question_id")["thinking_text"].nunique().max() > 4
     assert separate["overridden"]["sample"].nunique() == 3 and separate["overridden"]["extensions_done"].max() == 2
     assert all(math.isfinite(value) for values in rows["option_logprobs"] for value in values)
 

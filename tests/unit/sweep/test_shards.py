@@ -91,7 +91,9 @@ def test_a_question_without_answers_is_named(tmp_path, formatter):
     path = tmp_path / "1-of-1.parquet"
     write_table(path, rows, "generations")
     questions = pd.DataFrame({"question_id": ["q0", "q1", "q2", "q3"]})
-    with pytest.raises(M1FlowError, match="1 of 4 questions of set.parquet lack answers; delete this folder and rerun"):
+    with pytest.raises(
+        M1FlowError, match="1 of 4 questions of set.parquet have no answer; delete this folder and rerun"
+    ):
         gather([path], questions, "set.parquet")
     assert len(gather([path], questions[:3], "set.parquet")) == 3
 

@@ -111,6 +111,7 @@ def test_killed_at_any_moment_training_ends_as_if_it_never_was(base, dataset, wh
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("whole", ["full"], indirect=True)
 def test_told_to_stop_training_saves_first(base, dataset, whole, tmp_path):
     run, uninterrupted = whole
     out, checkpoints = tmp_path / "student", tmp_path / "checkpoints"

@@ -90,9 +90,7 @@ class RetryingEngine:
         if reason is None:
             raise error
         if self._retried:
-            raise M1FlowError(
-                f"engine: memory doesn't suffice, with smaller settings either ({reason}); {_CURE}"
-            ) from None
+            raise M1FlowError(f"engine: out of memory, even with smaller settings ({reason}); {_CURE}") from None
         self._retried = True
         smaller = smaller_settings(self._settings, self._context(), reason)
         changed = {key: value for key, value in smaller.dump().items() if value != getattr(self._settings, key)}

@@ -13,7 +13,7 @@ from m1flow.files.json import write_json
 from m1flow.files.provenance import MANIFEST
 from m1flow.hub.choice import model_files, split_files
 from m1flow.hub.lock import COMMIT, Lock
-from m1flow.hub.repository import Repository, checksum_of, file_checksum, log
+from m1flow.hub.repository import MissingRevision, Repository, checksum_of, file_checksum, log
 from m1flow.study.settings.downloads import DownloadSettings
 
 
@@ -37,8 +37,8 @@ def locked_commit(repository: Repository, revision: str | None, lock: Lock) -> s
     if locked != commit:
         named = commit if revision == commit else f"{revision!r} ({commit})"
         raise M1FlowError(
-            f"{repository.where}.revision: the config names {named}, but {lock.path} has {repository.key} at {locked}; "
-            "remove the revision, or that line of the lock to take the new one"
+            f"{repository.where}.revision: the config asks for {named}, but {lock.path} pins {repository.key} to "
+            f"{locked}; remove the revision to keep that commit, or the line from the lock to change to the new one"
         )
     return commit
 
@@ -65,13 +65,11 @@ def download(settings: DownloadSettings, kind: str, where: str, lock: Lock, out:
     commit = locked_commit(repository, settings.revision, lock)
     try:
         files = repository.files(commit)
-    except M1FlowError as error:
-        if "has no revision" not in str(error):
-            raise
+    except MissingRevision:
         by = f"{where}.revision" if settings.revision == commit else str(lock.path)
         raise M1FlowError(
-            f"{by}: commit {commit} of {settings.hub} is gone from the hub, which now has {repository.commit()}; "
-            "remove it there to take the new one, and expect other results"
+            f"{by}: commit {commit} of {settings.hub} is no longer on the hub, which now has {repository.commit()}; "
+            f"to use that one, remove the old one from {by}; results may then differ"
         ) from None
     chosen = model_files(repository, files) if kind == "model" else split_files(repository, commit, files, settings)
     manifest = {

@@ -28,6 +28,10 @@ FIRST_WAIT = 1.0
 """Seconds before the second attempt; each further wait is twice the previous one."""
 
 
+class MissingRevision(M1FlowError):
+    """The repository has no such branch, tag or commit."""
+
+
 class Repository:
     """One data set or model on the hub. Its problems are M1FlowErrors that begin with ``where``."""
 
@@ -106,6 +110,8 @@ class Repository:
         )
 
     def _ask(self, request: Callable[[], Any], what: str) -> Any:
+        from huggingface_hub.errors import RevisionNotFoundError
+
         for attempt in range(self._attempts):
             try:
                 return request()
@@ -115,7 +121,9 @@ class Repository:
                 reason, passing = self._reason(error, what)
                 if not passing or attempt + 1 == self._attempts:
                     tries = f" after {attempt + 1} attempts" if attempt else ""
-                    raise self._problem(reason.replace(";", f"{tries};", 1)) from None
+                    text = f"{self.where}: {reason.replace(';', f'{tries};', 1)}"
+                    missing = isinstance(error, RevisionNotFoundError)
+                    raise (MissingRevision if missing else M1FlowError)(text) from None
                 wait = self._first_wait * 2**attempt
                 log.warning(
                     "%s: %s: attempt %d of %d, next in %.0f s", self.hub, reason, attempt + 1, self._attempts, wait

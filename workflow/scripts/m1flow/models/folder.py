@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import shutil
-import struct
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +17,6 @@ _TOKENIZER_FILES = ("*token*.json", "*.model", "vocab.*", "merges.txt", "chat_te
 _IDENTITY = ("*.safetensors", "*.index.json", "config.json", *_TOKENIZER_FILES)
 _CHECKSUMS = Path("m1flow") / "checksums.json"
 _REMEMBER_FROM = 64 << 20  # bytes; smaller files are hashed each time
-_HEADER_LIMIT = 100 << 20  # bytes; the format's own limit
 
 
 def check_model_folder(folder: Path | str) -> Path:
@@ -144,22 +141,21 @@ def _check_no_code(path: Path, config: Any) -> None:
     """Refuse a model with its own code: the code could do anything, and without it the model would differ."""
     if isinstance(config, dict) and "auto_map" in config:
         raise M1FlowError(
-            f"{path}: auto_map asks for code of the model's own, which is never run; use a model that transformers "
-            "has, or remove auto_map if it has this one"
+            f"{path}: auto_map asks for custom code of the model, which m1flow never runs; use a model that "
+            "transformers supports or, if it supports this one, remove auto_map"
         )
 
 
 def _check_weights(folder: Path, shard: Path) -> None:
-    """Compare a safetensors file's length with its header: an interrupted download is shorter."""
+    """Refuse a file that isn't whole safetensors, as an interrupted download leaves it."""
     if not shard.is_file():
         raise M1FlowError(f"{folder}: {shard.name} is missing, which the index lists; download the model again")
+    from safetensors import SafetensorError, safe_open
+
     try:
-        with shard.open("rb") as file:
-            (length,) = struct.unpack("<Q", file.read(8))
-            header = json.loads(file.read(length)) if length <= _HEADER_LIMIT else {}
-        ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
-        whole = bool(ends) and shard.stat().st_size == 8 + length + max(ends)
-    except (struct.error, ValueError, KeyError, TypeError, AttributeError, IndexError):
+        with safe_open(shard, framework="np") as file:
+            whole = bool(file.keys())
+    except SafetensorError:
         whole = False
     if not whole:
         raise M1FlowError(

@@ -46,7 +46,7 @@ def prompt_text(question: Mapping[str, Any], prompts: Mapping[str, str], purpose
 
 
 def fill(template: str, values: Mapping[str, str]) -> str:
-    """Replace {fields} by their values; braces in the values are not replaced again.
+    """Replace each {field} with its value; braces inside a value are left as they are.
 
     Raises:
         M1FlowError: the template has a field that ``values`` lacks.

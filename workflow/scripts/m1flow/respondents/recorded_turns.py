@@ -74,7 +74,7 @@ class RecordedTurns:
             )
 
     def _record(self, stem: str, options: Sequence[str], turn: ModelTurn, row_id: str) -> None:
-        """Keep a recording: the first complete one of each question, and each one under its row's id."""
+        """Store a recording under its row's id, and the first complete one of a question under the question as well."""
         self._recordings += 1
         key = (matching_text(stem), tuple(map(matching_text, options)))
         self._of_row.setdefault((*key, row_id), turn)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -34,10 +34,18 @@ def code_files(script: Path, entries: Iterable[Path] = ()) -> list[Path]:
 def _imported(file: Path, folder: Path) -> list[Path]:
     """The modules of the library that a file's own import statements name."""
     names: list[str] = []
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+    for node in _statements(ast.parse(file.read_text(encoding="utf-8")).body):
         if isinstance(node, ast.ImportFrom) and node.module:
             names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
         elif isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
     paths = [folder / name.replace(".", "/") for name in names if name.split(".")[0] == "m1flow"]
     return [found for path in paths for found in (path.with_suffix(".py"), path / "__init__.py") if found.is_file()]
+
+
+def _statements(body: Iterable[ast.AST]) -> Iterator[ast.AST]:
+    """All statements, those in other statements as well; expressions, the most of a file, hold no imports."""
+    for node in body:
+        yield node
+        for part in ("body", "orelse", "finalbody", "handlers", "cases"):
+            yield from _statements(getattr(node, part, ()))

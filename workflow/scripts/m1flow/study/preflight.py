@@ -39,12 +39,12 @@ def check_disk(folder: Path | str) -> None:
 
 
 def check_times(paths: Iterable[Path | str]) -> None:
-    """Check that no input is dated in the future, as after a wrong clock.
+    """Check that no input is dated in the future, as can happen if a clock was wrong.
 
     A file made from it would be older than its input, and Snakemake would fail the job after its work is done.
 
     Raises:
-        M1FlowError: an input is dated in the future; names one.
+        M1FlowError: an input is dated in the future; the message names one.
     """
     latest = time.time() + _AHEAD_SECONDS
     for path in sorted(map(Path, set(paths))):

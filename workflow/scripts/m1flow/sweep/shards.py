@@ -62,7 +62,7 @@ def gather(paths: Sequence[Path | str], questions: pd.DataFrame, where: Path | s
     odd = counts[counts != counts.max()]
     if len(odd) or counts.max() == 0 or counts.sum() != len(rows):
         raise M1FlowError(
-            f"{Path(paths[0]).parent}: {len(odd)} of {len(questions)} questions of {where} lack answers; "
+            f"{Path(paths[0]).parent}: {len(odd)} of {len(questions)} questions of {where} have no answer; "
             "delete this folder and rerun, answers that are in the journal aren't generated again"
         )
     return in_order(rows, questions)

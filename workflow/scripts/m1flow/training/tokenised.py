@@ -52,7 +52,7 @@ class Prepared:
 
 
 def prepare(examples: Iterable[TrainingExample], max_length: int, overlong: str, name: str) -> Prepared:
-    """Token ids of examples within a length; the loss counts only the assistant's turn.
+    """Token ids of examples, at most ``max_length`` each; only the assistant's turn counts towards the loss.
 
     Args:
         examples: the examples to train on.
