@@ -1,6 +1,7 @@
 """Change the library in one small place at a time, and see whether the module's own tests notice.
 
-    python tests/mutations.py --number 200 --seed 0 --processes 2
+    python tests/mutations.py --number 200 --seed 0 --processes 2 > survivors.txt
+    python tests/mutations.py --again survivors.txt
 
 A mutation replaces a comparison, an operator or a constant, or drops a ``not``. Mutations are drawn with a seed, evenly
 over the rooms of the library. Each is made in a copy of the project, where the module's own test file runs. Prints one
@@ -160,6 +161,13 @@ def drawn(number: int, seed: int, rooms: list[str]) -> list[Mutation]:
     return chosen
 
 
+def named(lines: list[str]) -> list[Mutation]:
+    """The mutations that the script has printed, as long as their lines are where they were."""
+    wanted = {line.removeprefix("survives: ") for line in lines}
+    modules = sorted({line.partition(":")[0] for line in wanted if "/" in line.partition(":")[0]})
+    return [mutation for module in modules for mutation in mutations(module) if str(mutation) in wanted]
+
+
 def survives(mutation: Mutation, project: Path) -> bool:
     """Whether the module's tests pass with the mutation, in a copy of the project."""
     path = project / LIBRARY / f"{mutation.module}.py"
@@ -181,8 +189,12 @@ def main() -> None:
     parser.add_argument("--number", type=int, default=200, help="of mutations")
     parser.add_argument("--seed", type=int, default=0, help="of the draw")
     parser.add_argument("--processes", type=int, default=os.cpu_count(), help="test runs at a time")
+    parser.add_argument("--again", type=Path, help="run those that survived, as the script has printed them")
     parser.add_argument("--room", action="append", default=[], help="only this room; give each its own")
     flags = parser.parse_args()
+    chosen = drawn(flags.number, flags.seed, flags.room)
+    if flags.again:
+        chosen = named(flags.again.read_text(encoding="utf-8").splitlines())
     found, total = Counter(), Counter()
     with tempfile.TemporaryDirectory(prefix="m1flow-mutations-") as scratch:
         free: queue.Queue[Path] = queue.Queue()
@@ -197,7 +209,7 @@ def main() -> None:
                 free.put(project)
 
         with ThreadPoolExecutor(flags.processes) as pool:
-            for mutation, survived in pool.map(run, drawn(flags.number, flags.seed, flags.room)):
+            for mutation, survived in pool.map(run, chosen):
                 room = mutation.module.partition("/")[0]
                 total[room] += 1
                 found[room] += not survived
