@@ -16,6 +16,7 @@ import ast
 import os
 import queue
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -34,6 +35,9 @@ SECONDS = 300
 
 TOGETHER = {"report/figures": "report/test_figures.py", "report/sections": "report/test_page_sections.py"}
 """Folders whose modules are tested by one file."""
+
+AS_WELL = {"study/settings": "project/test_documentation.py"}
+"""Folders whose modules are tested by another file as well: the page of settings states all defaults."""
 
 EQUIVALENT: dict[str, str] = {}
 """Mutations that nothing could notice, as the script prints them, with the reason."""
@@ -83,7 +87,7 @@ class Mutation:
 def mutations(module: str) -> list[Mutation]:
     """All mutations of a module."""
     tree = _tree(module)
-    hidden = _unevaluated(tree)
+    hidden = _unobservable(tree)
     found = []
     for number, node in enumerate(ast.walk(tree)):
         if id(node) in hidden:
@@ -124,20 +128,28 @@ def _changes(node: ast.AST) -> Iterator[dict]:
         yield {"value": node.value + 1}
 
 
-def _unevaluated(tree: ast.Module) -> set[int]:
-    """Ids of nodes that nothing evaluates: type annotations, and what only type checkers import."""
+def _unobservable(tree: ast.Module) -> set[int]:
+    """Ids of nodes that no test can or may observe.
+
+    Nothing evaluates type annotations and what only type checkers import. Decorators freeze dataclasses, or size caches,
+    which changes no result. How many seconds something waits is left to the clock, at which no test looks.
+    """
     parts: list[ast.AST] = []
     for node in ast.walk(tree):
+        parts += getattr(node, "decorator_list", [])
+        if isinstance(node, ast.Assign) and re.search("(SECONDS|WAIT)$", ast.unparse(node.targets[0])):
+            parts.append(node)
         parts += [part for name in ("annotation", "returns") if (part := getattr(node, name, None)) is not None]
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
             parts.append(node)
     return {id(node) for part in parts for node in ast.walk(part)}
 
 
-def own_tests(module: str) -> Path:
-    """The module's own tests."""
+def own_tests(module: str) -> list[Path]:
+    """The files of the module's own tests that are there."""
     folder, _, name = module.rpartition("/")
-    return TESTS / TOGETHER.get(folder, f"{folder}/test_{name}.py")
+    files = [TOGETHER.get(folder, f"{folder}/test_{name}.py"), AS_WELL.get(folder)]
+    return [TESTS / file for file in files if file and (ROOT / TESTS / file).is_file()]
 
 
 def drawn(number: int, seed: int, rooms: list[str]) -> list[Mutation]:
@@ -148,7 +160,7 @@ def drawn(number: int, seed: int, rooms: list[str]) -> list[Mutation]:
     by_room: dict[str, list[Mutation]] = {}
     for module in modules:
         room = module.partition("/")[0]
-        if "/" in module and (not rooms or room in rooms) and (ROOT / own_tests(module)).is_file():
+        if "/" in module and (not rooms or room in rooms) and own_tests(module):
             here = mutations(module)
             generator.shuffle(here)
             by_room.setdefault(room, []).append(here)
@@ -173,7 +185,8 @@ def survives(mutation: Mutation, project: Path) -> bool:
     path = project / LIBRARY / f"{mutation.module}.py"
     before = path.read_text(encoding="utf-8")
     path.write_text(mutated(mutation), encoding="utf-8")
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", str(own_tests(mutation.module))]
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider"]
+    command += map(str, own_tests(mutation.module))
     quiet = {"cwd": project, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     try:
         return subprocess.run(command, timeout=SECONDS, **quiet).returncode == 0

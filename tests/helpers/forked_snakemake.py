@@ -20,7 +20,7 @@ from pathlib import Path
 
 def run(arguments: list[str], *, folder: Path, environment: dict[str, str], timeout: float):
     """Run Snakemake in a folder; returns a `subprocess.CompletedProcess`, whose output is both streams together."""
-    server = _server()
+    server = _server(environment.get("PYTHONPATH", ""))
     with tempfile.NamedTemporaryFile("r", errors="replace") as log:
         command = {"arguments": arguments, "folder": str(folder), "environment": environment, "log": log.name}
         server.stdin.write(json.dumps(command) + "\n")
@@ -37,8 +37,11 @@ def run(arguments: list[str], *, folder: Path, environment: dict[str, str], time
 
 
 @cache
-def _server() -> subprocess.Popen:
-    return subprocess.Popen([sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+def _server(python_path: str) -> subprocess.Popen:
+    """A server for each PYTHONPATH, since what lies there takes effect when an interpreter starts."""
+    environment = os.environ | {"PYTHONPATH": python_path}
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    return subprocess.Popen([sys.executable, __file__], text=True, env=environment, **pipes)
 
 
 def _serve() -> None:
