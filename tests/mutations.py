@@ -131,7 +131,7 @@ def _changes(node: ast.AST) -> Iterator[dict]:
 def _unobservable(tree: ast.Module) -> set[int]:
     """Ids of nodes that no test can or may observe.
 
-    Nothing evaluates type annotations and what only type checkers import. Decorators freeze dataclasses, or size caches,
+    Nothing evaluates type annotations and what only type checkers import. Decorators freeze dataclasses or size caches,
     which changes no result. How many seconds something waits is left to the clock, at which no test looks.
     """
     parts: list[ast.AST] = []
