@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import pytest
 import torch
 
 from helpers.engine_requests import ENGINES, SETTINGS
+from m1flow.engines.backend import Backend
+from m1flow.engines.interface import Request
 from m1flow.engines.opening import open_engine, versions
 from m1flow.errors import M1FlowError
+from m1flow.study.seams import engines as engine_seam
 from m1flow.study.settings.engine import EngineSettings
 
 
@@ -32,6 +38,27 @@ def test_auto_takes_the_first_that_is_installed(folder, monkeypatch):
     assert type(engine).__name__ == "TransformersEngine"
     with pytest.raises(M1FlowError, match="engine.name: vllm is not installed here; install it .*, or set engine.name"):
         open_engine(folder, EngineSettings(name="vllm"))
+
+
+@pytest.mark.parametrize(
+    ("lacking", "request_of_it", "inability"),
+    [
+        ("stops_at_text", {"until": SimpleNamespace(met=lambda ids: False)}, "can't stop at a text"),
+        ("gives_logprobs", {"logprob": True}, "gives no log-probabilities"),
+        ("gives_logprobs", {"given": (4,)}, "gives no log-probabilities"),
+    ],
+)
+def test_what_an_engine_cannot_do_is_refused_and_the_rest_is_done(
+    folder, monkeypatch, lacking, request_of_it, inability
+):
+    limited = replace(engine_seam.ENGINES.load("transformers", Backend), **{lacking: False})
+    monkeypatch.setattr("m1flow.engines.opening.ENGINES", SimpleNamespace(load=lambda *_: limited))
+    engine = open_engine(folder, EngineSettings(**SETTINGS, name="transformers"))
+    with pytest.raises(M1FlowError, match=f"engine.name: transformers {inability}"):
+        engine.submit(Request((5, 6), 3, (2,), **request_of_it))
+    engine.submit(Request((5, 6), 3, (2,)))
+    assert len(list(engine.finished())) == 1
+    engine.close()
 
 
 def test_no_engine_is_opened_on_a_folder_that_is_not_whole(tmp_path):

@@ -51,6 +51,20 @@ def test_thinking_stops_at_the_marker_which_is_then_spelled_out(tokenizer, spec,
     assert formatter.decode(formatter.natural_end) == marker + after
 
 
+@pytest.mark.parametrize(
+    ("spec", "natural", "opening"),
+    [
+        (M1, True, "<|im_start|>answer\nAnswer: "),
+        (M1, False, "\n<|im_start|>answer\nFinal Answer: "),
+        (THINK, True, "</think>\n\n"),
+        (THINK | {"forced_end": "</think> so "}, False, "</think> so "),
+    ],
+)
+def test_an_option_is_stated_after_one_blank(tokenizer, spec, natural, opening):
+    formatter = Formatter(tokenizer, "f", FormatSettings(**spec))
+    assert formatter.decode(formatter.answer_opening(natural)) == opening
+
+
 def test_a_format_whose_marker_the_tokenizer_lacks_is_refused(tokenizer):
     spec = {"thinking_start": "<reason>", "thinking_end": "</reason>", "forced_end": "</reason>"}
     with pytest.raises(M1FlowError, match=r"formats\.r\.thinking_end.*no control token"):

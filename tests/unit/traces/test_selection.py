@@ -52,13 +52,13 @@ def test_a_smaller_dataset_begins_a_larger_one(make, recipe):
 
 def test_long_and_short_examples_are_left_out_before_drawing(make, examples):
     tokens = examples.set_index("question_id")[["prompt_tokens", "thinking_tokens", "answer_tokens"]].sum(axis=1)
-    limit = int(tokens.median())
+    limit, most = int(tokens.median()), int(tokens.max())
     dataset, counts = make(recipe="all", max_tokens=limit)
     assert set(dataset["question_id"]) == set(tokens[tokens <= limit].index)
     assert counts["too_long"] == (tokens > limit).sum() > 0
-    dataset, counts = make(recipe="all", min_tokens=limit + 1)
-    assert set(dataset["question_id"]) == set(tokens[tokens > limit].index)
-    assert counts["too_short"] == (tokens <= limit).sum() > 0
+    dataset, counts = make(recipe="all", min_tokens=most)
+    assert set(dataset["question_id"]) == set(tokens[tokens == most].index)
+    assert counts["too_short"] == (tokens < most).sum() > 0
 
 
 def test_too_few_is_an_error_unless_allowed(make):

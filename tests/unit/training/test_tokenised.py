@@ -43,7 +43,10 @@ def test_every_example_is_kept_cut_or_dropped_and_tokens_add_up(shapes, limit, t
     examples = [TrainingExample(list(range(n)), min(start, n - 1), 0, 0, "") for n, start in shapes]
     prepared = prepare(examples, limit, "truncate" if truncating else "drop", "test")
     counts = prepared.counts
-    assert counts["examples"] + counts["dropped"] == len(examples) and counts["truncated"] <= counts["examples"]
+    fitting = [len(ex.input_ids) <= limit or (truncating and ex.prompt_tokens < limit) for ex in examples]
+    assert (counts["examples"], counts["dropped"]) == (sum(fitting), len(examples) - sum(fitting))
+    kept = [ex for ex, fits in zip(examples, fitting, strict=True) if fits]
+    assert counts["truncated"] == sum(len(ex.input_ids) > limit for ex in kept)
     assert all(len(ids) <= limit for ids in prepared.input_ids)
     assert counts["tokens"] == sum(map(len, prepared.input_ids))
     assert counts["trained_tokens"] == sum(
