@@ -48,9 +48,9 @@ def config_files():
 def default_study(files):
     """The config file of the study that these files are laid over; None if they are a study by themselves.
 
-    Config files are a study by themselves if any of them names one. The settings that another Snakefile hands over, when
-    it uses this one as a module, are a study if they name one; they may come from no file at all, and the working
-    directory holds no default of this project's.
+    Config files are a study by themselves if any of them names one. The settings that another Snakefile passes when it
+    uses this one as a module are a study if they name one; they need not come from a file, and the working directory
+    doesn't hold this project's default study.
     """
     if IS_MODULE:
         return None if "study" in config else shipped(DEFAULT_STUDY)
@@ -73,7 +73,7 @@ except M1FlowError as error:
 
 
 def any_of(names):
-    """A regular expression that matches any of some names; without names, one that matches nothing."""
+    """A regular expression that matches any of the given names; without names, one that matches nothing."""
     return "|".join(map(re.escape, names)) or "(?!)"
 
 
@@ -111,7 +111,7 @@ def value(*place):
 
 
 def setting(*place, only=None, without=()):
-    """The settings at a place as a flag's value: all keys, only some, or all without some."""
+    """The settings at a place as a flag's value: all keys, only some, or all but some."""
 
     def flag(wildcards):
         settings = plain(settings_at(wildcards, *place))
@@ -137,7 +137,7 @@ def unwatched(text):
 
 
 def prompts_for(*purposes):
-    """The prompts used for some purposes, for `params:`."""
+    """The prompts for the given purposes, for `params:`."""
     return verbatim(as_flag({name: getattr(STUDY.prompts, name) for name in ("question", *purposes)}))
 
 
@@ -192,11 +192,11 @@ def from_sources(path):
 
 @cache
 def code(script, *entries):
-    """Every module that a script imports, and the entries of seams that a job of it loads by name, with what they import.
+    """Every module that a script imports, and the entries of seams that its job loads by name, with their imports.
 
-    Listed as input, as the script itself is, they are compared by content: editing the scorer reruns scoring, and not
-    training. Entries are files, such as ``SCORERS.file(STUDY.scorer)``: only those that the study uses, so that adding
-    one reruns nothing.
+    They are listed as inputs, like the script itself, and compared by content: editing the scorer reruns scoring, but
+    not training. Entries are files, such as ``SCORERS.file(STUDY.scorer)``: only those that the study uses, so that
+    adding one reruns nothing.
     """
     files = code_files(SCRIPTS / script, entries)
     return sorted(from_here(file) for file in files if file != SCRIPTS / script)

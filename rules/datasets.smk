@@ -1,8 +1,8 @@
 """Datasets: selections of verified traces to train on."""
 
 
-# A checkpoint, since the rows decide about later jobs: if a dataset is written again with the same rows, its students
-# aren't trained again.
+# A checkpoint, since the rows decide which later jobs run: if a dataset is written again with the same rows, its
+# students aren't trained again.
 checkpoint select_dataset:
     """Takes a teacher's examples, and domains where a model assigns them; gives one dataset, its fingerprint and card."""
     input:

@@ -7,7 +7,7 @@ localrules:
     download,
 
 
-# No code among the inputs, since a commit's content doesn't depend on the code that fetches it.
+# The code is not among the inputs, since a commit's content doesn't depend on the code that fetches it.
 rule download:
     """Takes a hub id; gives its files at the locked commit, verified."""
     output:

@@ -1,4 +1,4 @@
-"""A model labels wrong answers of the sweeps by the kind of error, if the study has a `judge`."""
+"""A model labels the kind of error in wrong answers of the sweeps, if the study has a `judge`."""
 
 # Models whose answers are judged.
 JUDGED = [model for model in STUDY.models if STUDY.judge and model in (STUDY.judge.models or STUDY.models)]

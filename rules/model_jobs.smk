@@ -61,13 +61,15 @@ def model_resources(*place, minutes):
 def model_params(*place, purpose, journal):
     """The settings that decide the answers of the model at a place of the study, and their journal, for `params:`.
 
-    Snakemake doesn't compare a function that takes ``threads`` with the last run's: faster limits, another address or
-    another batch size are no reason to train all students anew. What is a reason stands in ``identity``.
+    Snakemake doesn't compare the value of a function that takes ``threads`` with that of the last run: other rate
+    limits, another address or another batch size are no reason to train all students anew. Settings that are a reason
+    are in ``identity``.
 
     Args:
         place: keys, as `settings_at` takes them.
         purpose: the name of the prompt.
-        journal: the journal's name, with wildcards; all models behind an endpoint share the endpoint's, as they do its bill.
+        journal: the journal's name, with wildcards; all models behind an endpoint share its journal, as they share its
+            bill.
     """
 
     def entry(wildcards):
@@ -96,7 +98,8 @@ def key_export(entry):
     return f"export {variable}; " if variable else ""
 
 
-# The engine of a job can depend on the packages installed where it runs, unknown here, so all candidates count.
+# The engine of a job can depend on the packages installed where it runs, which are unknown here, so all candidates
+# count.
 ENGINE_FILES = [ENGINES.file(name) for name in STUDY.engine.candidates]
 
 
@@ -164,7 +167,7 @@ def memory_for(entry):
 def minutes_for(entry, first, attempt):
     """Minutes that a job needs to ask an entry's model; an hour if it only reads recordings or uses the formulary.
 
-    Each attempt has ``first`` more, but not past a day, which most clusters allow: it goes on from the journal.
+    Each attempt has ``first`` minutes more, up to a day, which most clusters allow; a job goes on from its journal.
     """
     asks_model = entry.weights or endpoint_of(entry)
     return min(first * attempt, 1440) if asks_model else 60 * attempt

@@ -32,7 +32,7 @@ def rows_of_model(wildcards):
 
 
 def student_dataset(wildcards):
-    """The dataset that a student is trained on. Its rows count, by `rows_of_student`, not its date."""
+    """The dataset that a student is trained on. What counts is its rows (`rows_of_student`), not its date."""
     return ancient(f"<results>/datasets/{STUDY.students[wildcards.student].dataset}.parquet")
 
 
@@ -44,7 +44,7 @@ def student_resource(key):
 def student_memory(wildcards, attempt):
     """The memory that a student's job asks for; on the CPU it starts small and grows with each attempt.
 
-    A job on GPUs that comes back has mostly met its time limit, and no node has twice as much.
+    A job on GPUs that is run again has usually hit its time limit, and no node has twice as much memory.
     """
     resources = STUDY.students[wildcards.student].resources
     return resources.mem_mb if resources.gpus else attempt * resources.mem_mb

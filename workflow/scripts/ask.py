@@ -1,4 +1,4 @@
-"""Ask a model a question under a thinking budget and watch it think; without a question, ask each line typed."""
+"""Ask a model a question under a thinking budget and watch it think; by default, ask it each line typed."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def questions(given: str | None) -> Iterator[str]:
 
 
 def printer() -> Callable[[str, bool], None]:
-    """A function that prints text as it arrives; on a terminal, text that the model did not write itself is dim."""
+    """A function that prints text as it arrives; on a terminal, text that the model did not write itself is dimmed."""
     dims = sys.stdout.isatty()
 
     def show(text: str, placed: bool) -> None:
@@ -89,7 +89,7 @@ def printer() -> Callable[[str, bool], None]:
 
 
 def parse_flags() -> argparse.Namespace:
-    """The command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model", type=Path, help="model folder, such as results/demo/models/tiny_hard_1000")
     parser.add_argument("question", nargs="?", help="the question; - reads it from standard input")
@@ -112,7 +112,7 @@ def parse_flags() -> argparse.Namespace:
 
 
 def natural(text: str) -> int:
-    """An argparse type: a whole number from 0."""
+    """An argparse type: a whole number, 0 or more."""
     number = int(text)
     if number < 0:
         raise ValueError
@@ -120,7 +120,7 @@ def natural(text: str) -> int:
 
 
 def positive(text: str) -> int:
-    """An argparse type: a whole number from 1."""
+    """An argparse type: a whole number, 1 or more."""
     if (number := natural(text)) == 0:
         raise ValueError
     return number

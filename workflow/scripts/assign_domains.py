@@ -16,7 +16,7 @@ from m1flow.traces.domains import assign_domains, to_assign
 
 
 def main() -> None:
-    """Ask for domains, repeat unread questions, and write domains and counts."""
+    """Ask for domains, ask again where an answer couldn't be read, and write domains and counts."""
     flags = parse_flags()
     vocabulary = read_vocabulary(flags.vocabulary)
     traces = [read_table(path, "traces", ["question_id", "verified"]) for path in flags.traces]
@@ -30,7 +30,7 @@ def main() -> None:
 
 
 def parse_flags() -> argparse.Namespace:
-    """The command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--questions", required=True, help="table of the pool")
     parser.add_argument("--traces", nargs="+", required=True, help="every teacher's table of traces")

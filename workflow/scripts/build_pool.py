@@ -13,7 +13,7 @@ from m1flow.study.settings.pool import PoolSettings
 
 
 def main() -> None:
-    """Read questions tables; write the pool, the removed questions with reasons, counts, and planted copies' recall."""
+    """Read question tables; write the pool, removed questions with reasons, counts, and recall of planted copies."""
     flags = parse_flags()
     sources = [read_table(path, "questions") for path in flags.sources]
     benchmarks = [read_table(path, "questions") for path in flags.benchmarks]
@@ -21,7 +21,8 @@ def main() -> None:
         sources, benchmarks, flags.spec, origins=flags.origins, processes=flags.processes
     )
     made_from = provenance({"spec": flags.spec.dump(), "origins": flags.origins}, [*flags.sources, *flags.benchmarks])
-    # Benchmarks are not listed among the inputs: one that removes nothing leaves the pool the same to the byte.
+    # Benchmarks are not listed among the inputs, so that one that removes nothing leaves every byte of the pool the
+    # same.
     origins = {"sources": flags.origins.get("sources", {})}
     of_sources = provenance({"spec": flags.spec.dump(), "origins": origins}, flags.sources)
     write_table(flags.out, pool, "questions", provenance=of_sources)
@@ -30,7 +31,7 @@ def main() -> None:
 
 
 def parse_flags() -> argparse.Namespace:
-    """The command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sources", nargs="+", required=True, help="questions tables; the first of duplicates is kept")
     parser.add_argument("--benchmarks", nargs="*", default=[], help="questions tables that must not leak into training")

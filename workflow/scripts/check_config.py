@@ -1,4 +1,4 @@
-"""Check that a study's config files are valid YAML, since Snakemake doesn't name the line that isn't."""
+"""Check that a study's config files are valid YAML, since Snakemake doesn't say which line is at fault."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from m1flow.study.config_files import read_mapping
 
 
 def main() -> None:
-    """If a file is not valid YAML, exit with one line: the file, its line and the cure."""
+    """If a file is not valid YAML, exit with a message of one line that names the file, the line and the cure."""
     for file in parse_flags().configfile:
         read_mapping(file)
 
 
 def parse_flags() -> argparse.Namespace:
-    """The command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--configfile", type=Path, nargs="+", required=True, help="the study's files")
     return parser.parse_args()

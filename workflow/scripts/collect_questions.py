@@ -1,4 +1,4 @@
-"""Turn a source's or benchmark's rows into questions of one schema; drops are counted by reason."""
+"""Turn the rows of a source or benchmark into questions of one schema; dropped rows are counted by reason."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def main() -> None:
 
 
 def parse_flags() -> argparse.Namespace:
-    """The command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--name", required=True, help="the source's or benchmark's name in the study")
     spec, formulary = settings_argument(QuestionSetSettings), settings_argument(FormularySettings)

@@ -18,7 +18,7 @@ def main() -> None:
 
 
 def parse_flags() -> argparse.Namespace:
-    """The command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--key", required=True, help="the entry's place in the study, such as sources.medqa")
     parser.add_argument("--kind", choices=["dataset", "model"], required=True, help="its kind on the hub")

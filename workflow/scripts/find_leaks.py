@@ -35,7 +35,7 @@ def main() -> None:
 
 
 def parse_flags() -> argparse.Namespace:
-    """The command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pool", type=Path, required=True, help="pool.parquet")
     parser.add_argument("--pool-removed", type=Path, required=True, help="pool_removed.parquet")

@@ -44,7 +44,7 @@ def main() -> None:
 
 
 def parse_flags() -> argparse.Namespace:
-    """The command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--base", required=True, help="model folder to start from")
     parser.add_argument("--base-name", help="its name in the model card; by default the folder's name")

@@ -1,4 +1,4 @@
-"""Sweep one model over budgets and extensions, on all questions or a shard of them; resumable, not yet scored."""
+"""Sweep one model over budgets and extensions, on all questions or a shard of them, without scoring; resumable."""
 
 from __future__ import annotations
 
@@ -66,7 +66,8 @@ def main() -> None:
     counts = write_benchmarks(flags, rows, benchmarks, plan, formatter)
     tokens = engine.generated.decoded_tokens, counts["decoded"], counts["separate"]
     log.info("%d tokens decoded now; %d in all, against %d in separate runs", *tokens)
-    # Answers from the journal took no time in this run, so seconds are kept beside the tokens generated in them.
+    # Answers from the journal took no time in this run, so the seconds are stored with the tokens generated in that
+    # time.
     devices = max(1, flags.engine.gpus)
     timed = {"generated": engine.generated.decoded_tokens, "seconds": round(devices * engine.seconds, 3)}
     write_json(flags.counts, dict(counts) | timed)
@@ -92,7 +93,7 @@ def write_benchmarks(
     plan: SweepPlan,
     formatter: Formatter,
 ) -> Counter[str]:
-    """Write a table of generations per benchmark; return the tokens decoded here, and those of separate runs."""
+    """Write a table of generations per benchmark; return the numbers of tokens decoded here and in separate runs."""
     keys = ("name", "spec", "formats", "sweep", "prompts", "engine", "seed")
     parameters = {key: plain(getattr(flags, key)) for key in keys}
     cues = {cue: len(cue_ids(formatter, cue)) for cue in plan.cues}
@@ -107,7 +108,7 @@ def write_benchmarks(
 
 
 def parse_flags() -> argparse.Namespace:
-    """The command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--name", required=True, help="the model's name in the study")
     spec, sweep = settings_argument(ModelSettings), settings_argument(SweepSettings)

@@ -1,4 +1,4 @@
-"""Have a model label wrong answers of the sweeps by the kind of error; resumable."""
+"""Have a model label the kind of error in wrong answers of the sweeps; resumable."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from m1flow.sweep.judging import answers_to_judge, judge_answers
 
 
 def main() -> None:
-    """Draw, ask, parse, and write labels and counts."""
+    """Draw answers, have them judged, and write labels and counts."""
     flags = parse_flags()
     by_hand = read_hand_labels(flags.hand_labels) if flags.hand_labels else {}
     answers, drawn = answers_to_judge(flags.sweeps, by_hand, questions=flags.spec.questions, seed=flags.seed)
@@ -31,7 +31,7 @@ def main() -> None:
 
 
 def parse_flags() -> argparse.Namespace:
-    """The command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     files: dict[str, Any] = {"type": Path, "nargs": "+", "required": True, "metavar": "FILE"}
     parser.add_argument("--sweeps", **files, help="sweeps/{model}/{benchmark}.parquet")

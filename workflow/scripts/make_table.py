@@ -27,7 +27,7 @@ def main() -> None:
 
 
 def parse_flags() -> argparse.Namespace:
-    """The command line: one flag for each kind of input that a table may have."""
+    """Parse the command line: one flag for each kind of input that a table may have."""
     parser = argparse.ArgumentParser(description=__doc__)
     files: dict[str, Any] = {"type": Path, "nargs": "*", "metavar": "FILE"}
     one: dict[str, Any] = {"type": Path, "nargs": "?", "metavar": "FILE"}

@@ -23,7 +23,7 @@ def main() -> None:
 
 
 def parse_flags() -> argparse.Namespace:
-    """The command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--attempts", nargs="+", required=True, help="a table of attempts for each solver")
     spec = settings_argument(DifficultySettings)

@@ -48,7 +48,7 @@ def named_file(text: str) -> tuple[str, Path]:
 
 
 def parse_flags() -> argparse.Namespace:
-    """The command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     files: dict[str, Any] = {"type": Path, "nargs": "*", "default": [], "metavar": "FILE"}
     parser.add_argument("--study-config", type=json_argument, required=True, metavar="JSON", help="resolved config")

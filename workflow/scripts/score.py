@@ -42,7 +42,7 @@ def main() -> None:
 
 
 def parse_flags() -> argparse.Namespace:
-    """The command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--generations", nargs="+", required=True, help="for each benchmark, the tables of all shards")
     parser.add_argument("--questions", nargs="+", required=True, help="the benchmarks, in the same order")

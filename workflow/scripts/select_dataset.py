@@ -1,4 +1,4 @@
-"""Select verified traces to train on by a recipe; write them with a fingerprint of their rows and a card."""
+"""Select verified traces to train on, following a recipe; write them with a fingerprint of their rows and a card."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def main() -> None:
 
 
 def parse_flags() -> argparse.Namespace:
-    """The command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--name", required=True, help="the dataset's name in the study")
     spec = settings_argument(DatasetSettings)

@@ -38,7 +38,7 @@ def main() -> None:
 
 
 def parse_flags() -> argparse.Namespace:
-    """The command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--name", required=True, help="the teacher's name in the study")
     parser.add_argument("--questions", required=True, help="table of the pool")

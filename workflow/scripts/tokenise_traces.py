@@ -29,7 +29,7 @@ def main() -> None:
 
 
 def parse_flags() -> argparse.Namespace:
-    """The command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--questions", required=True, help="table of the pool")
     parser.add_argument("--traces", required=True, help="table of the teacher's traces")

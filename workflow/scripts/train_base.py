@@ -1,4 +1,4 @@
-"""Train a base model from random weights on its corpus: tokenizer, weights, a complete model folder."""
+"""Train a base model from random weights on its corpus; write a complete model folder with its tokenizer."""
 
 from __future__ import annotations
 

@@ -92,9 +92,10 @@ def named_settings_argument(section: type[S]) -> Callable[[str], dict[str, S]]:
 def prefer_this_python() -> None:
     """Put the folder of the running Python first on PATH, and let conda put a rule's environment before it.
 
-    Rules call ``python``. Without conda, it has to be the Python that runs Snakemake, activated or not; with conda, it
-    has to be the environment's. If an environment is active, conda replaces it on PATH, behind the first entry.
-    Therefore the variables that mark an environment as active are removed for this process and its children.
+    Rules call ``python``. Without conda, this has to be the Python that runs Snakemake, whether its environment is
+    activated or not; with conda, it has to be the Python of the rule's environment. If an environment is active, conda
+    puts the rule's environment in its place on PATH, which is after the first entry. Therefore the variables that mark
+    an environment as active are removed for this process and its children.
     """
     os.environ["PATH"] = os.pathsep.join([os.path.dirname(sys.executable), os.environ.get("PATH", "")])
     for name in ("CONDA_SHLVL", "CONDA_PREFIX"):

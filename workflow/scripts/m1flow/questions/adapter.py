@@ -1,4 +1,4 @@
-"""Adapters: the declarations of an adapter, and the function that gives its rows."""
+"""An adapter: its declaration, and the function that gives its rows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from m1flow.study.seams.adapters import AdapterDeclaration
 
 @dataclass(frozen=True, kw_only=True)
 class Adapter(AdapterDeclaration):
-    """An adapter, one in each file of `questions.adapters`.
+    """An adapter; each file of `questions.adapters` defines one.
 
     Attributes:
         rows: gives the rows of a source or benchmark, as `question.make_questions` takes them: ``stem``, ``options``,

@@ -25,8 +25,8 @@ class SourceEntry:
 
         Args:
             name: the source's or benchmark's name.
-            settings: its entry.
-            formulary: the study's.
+            settings: its entry in the config.
+            formulary: the study's section ``formulary``.
             reads: the file endings that the adapter reads.
         """
         self.name = name
@@ -40,7 +40,7 @@ class SourceEntry:
 
     @property
     def where(self) -> str:
-        """The files, or else the adapter, for messages."""
+        """The files, or the adapter if there are none, as messages name them."""
         return ", ".join(self.settings.path) or f"config: {self.name}"
 
     def files(self) -> list[Path]:
@@ -86,7 +86,7 @@ class SourceEntry:
         """``row[name]``; dots reach into nested mappings.
 
         Raises:
-            M1FlowError: the row has no such field; names the file, the field, and the fields there are.
+            M1FlowError: the row has no such field; the message names the file, the field, and the fields that exist.
         """
         value: Any = row
         for part in name.split("."):

@@ -1,7 +1,7 @@
 """The demo's world: a fictitious formulary made from a seed, its questions, and an exact solver that shows its steps.
 
-Each invented drug acts on a severity score from 0 to 9 in one way. A question gives a start score and drugs in order,
-and asks for the final score. A step of reasoning names the drug, recalls what it does and applies it, so both
+Each invented drug acts on a severity score from 0 to 9 in one way. A question gives a start score and a sequence of
+drugs, and asks for the final score. A step of reasoning names the drug, recalls what it does and applies it, so both
 knowledge (what a drug does) and computation (the chain) are needed, as in the questions that the demo stands for.
 """
 
@@ -96,7 +96,7 @@ class World:
         Kinds of effect are dealt in turn, so that each drug class has its share of common and of rare drugs.
 
         Raises:
-            M1FlowError: more rare drugs are asked for than drugs in all.
+            M1FlowError: the settings ask for more rare drugs than drugs in total.
         """
         count, rare = settings.drugs, settings.rare_drugs
         if rare > count:
@@ -162,20 +162,20 @@ def questions(
     source or a benchmark, whatever their seeds.
 
     Args:
-        settings: the formulary's.
+        settings: the settings of the formulary.
         count: number of questions.
-        chain: fewest and most drugs in a question.
+        chain: smallest and largest number of drugs in a question.
         split: part of the seed and the ``origin_id``, so that splits of one seed differ.
-        seed: draws the questions.
+        seed: the seed for drawing the questions.
         kind: kind of the drugs given: "common", "rare" or "any".
-        practice: give the questions for practice instead of those for asking.
+        practice: whether to give the questions for practice instead of those for asking.
 
     Returns:
         Mappings with context, stem, options (four scores as text), answer_index, origin_id and domain (the class of
         the last drug given).
 
     Raises:
-        M1FlowError: no drug of the kind, or fewer distinct questions than asked for.
+        M1FlowError: there is no drug of the kind, or there are fewer distinct questions than asked for.
     """
     world = World.from_settings(settings)
     shortest, longest = chain
@@ -209,12 +209,12 @@ def corpus(
     """The corpus of a base model: statements of the drugs' effects, and questions answered without thinking.
 
     Args:
-        settings: the formulary's.
-        wanted: ``facts`` (statements about drugs, in all), ``rare_share`` (a rare drug's share of a common one's
-            statements), ``practice`` (questions answered directly; rare drugs are in none), ``chain`` (fewest and most
-            drugs in these).
+        settings: the settings of the formulary.
+        wanted: ``facts`` (total number of statements about drugs), ``rare_share`` (number of statements about a rare
+            drug, as a share of those about a common one), ``practice`` (number of questions answered directly, all
+            without rare drugs), ``chain`` (smallest and largest number of drugs in these questions).
         ask: turns a question into a user's turn.
-        seed: draws all of it.
+        seed: the seed for all of it.
 
     Yields:
         Mappings with prompt, completion and kind ("fact" or "practice").
@@ -251,7 +251,7 @@ def _question(rng: random.Random, drugs: list[Drug]) -> dict[str, Any]:
     start = rng.randint(0, TOP)
     steps = _chain(start, drugs)
     answer = steps[-1].after
-    # Tempting wrong options: first the scores on the way, then any others.
+    # Tempting wrong options: first the intermediate scores, then any others.
     on_the_way = sorted({step.before for step in steps} - {answer})
     wrong = rng.sample(on_the_way, min(len(on_the_way), 2))
     wrong += rng.sample([score for score in range(TOP + 1) if score not in (answer, *wrong)], 3 - len(wrong))

@@ -1,4 +1,4 @@
-"""The orders in which a question's options are shown: the benchmark's own, then others that follow from its id."""
+"""The orders in which a question's options are shown: the benchmark's own, then others derived from its id."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 
 def option_order(question_id: str, permutation: int, options: int) -> list[int]:
-    """The order of a question's options: for each place, the index in the benchmark's order.
+    """The order of a question's options: for each place, the option's index in the benchmark's order.
 
     Args:
         question_id: seeds the orders, so that every model and every study sees the same ones.

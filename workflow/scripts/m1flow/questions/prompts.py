@@ -40,7 +40,7 @@ def prompt_text(question: Mapping[str, Any], prompts: Mapping[str, str], purpose
         question: a row of a questions table.
         prompts: the study's prompts: ``question`` is a template for `render`; the others hold the field {question}.
         purpose: name of the prompt: solve, teach, train, evaluate or domain.
-        more: values of further fields of this prompt, such as {codes} of domain.
+        more: values of further fields of this prompt, such as {codes} in ``domain``.
     """
     return fill(prompts[purpose], {"question": render(question, prompts["question"]), **more})
 

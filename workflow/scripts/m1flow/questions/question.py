@@ -1,4 +1,4 @@
-"""The question: text normalised, a stable id from its content, options in a seeded order, and its text in a prompt."""
+"""A question: its normalised text, its id, which depends only on its content, and the seeded order of its options."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ def question_id(context: str, stem: str, options: Sequence[str], answer: str) ->
 
 
 def shuffled(options: Sequence[str], answer_index: int, seed: str) -> tuple[list[str], int]:
-    """Options in the order that ``seed`` gives, and the new index of the right one (even if two have the same text)."""
+    """Options in the order that ``seed`` gives, and the new index of the right one, even if two have the same text."""
     order = list(range(len(options)))
     random.Random(seed).shuffle(order)
     return [options[index] for index in order], order.index(answer_index)
 
 
 def drop_reason(row: Mapping[str, Any]) -> str | None:
-    """The reason why a row can't be a question, or None. ``row`` has `make_questions`' keys, and normalised text."""
+    """The reason why a row can't be a question, or None. ``row`` is as for `make_questions`, with normalised text."""
     if row.get("drop"):
         return row["drop"]
     if not row["stem"]:
@@ -69,7 +69,7 @@ def make_questions(
     shuffle: bool,
     order: Callable[[Mapping[str, Any]], list[int] | None] = lambda question: None,
 ) -> tuple[pd.DataFrame, dict]:
-    """Turn raw rows into a questions table; rows that can't be one are dropped, counted and logged.
+    """Turn raw rows into a questions table; rows that can't be questions are dropped, counted and logged.
 
     Args:
         rows: mappings with stem, options (list of text), answer_index (int or None) and origin_id; and

@@ -47,7 +47,7 @@ def labelled_options(given: Any, where: str) -> tuple[list[str], list[Any]]:
 
 
 def as_list(value: Any) -> list[Any]:
-    """A single value as a list of one; None as an empty list."""
+    """A value as a list: a single value as a list of one, None as an empty list."""
     if value is None:
         return []
     return list(value) if isinstance(value, list | tuple) else [value]

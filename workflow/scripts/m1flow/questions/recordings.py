@@ -21,7 +21,7 @@ class RecordedOrders:
     """The orders in which recorded questions had their options."""
 
     def __init__(self, paths: Iterable[Path | str]):
-        """Read files of any layout that `recorded_turns` reads; the first of a question's recordings counts.
+        """Read files of any layout that `recorded_turns` reads; of several recordings of a question, the first counts.
 
         Recordings without options have no order; they are counted and logged.
 
@@ -49,7 +49,7 @@ class RecordedOrders:
                     log.warning("%s: %d recordings have no options, so no order of them", file, bare)
 
     def order(self, question: Mapping[str, Any]) -> list[int] | None:
-        """The positions of a question's options in the recorded order; None where it has no recording."""
+        """The positions of a question's options in the recorded order; None if it has no recording."""
         texts = [matching_text(option) for option in question["options"]]
         stem = matching_text(f"{question['context']}\n{question['stem']}")
         recorded = self._orders.get((stem, *sorted(texts)))
@@ -64,7 +64,8 @@ class RecordedOrders:
 def recorded_question(row: Mapping[str, Any]) -> tuple[str, list[str]]:
     """A recording's question with its passage, and its options ([] if none). Raises KeyError for an unknown layout.
 
-    Options have the shapes of a source: {A: text} (Parquet's nulls don't count), [{letter, content}] or [text].
+    Options have the same shapes as in a source: {A: text} (nulls from Parquet don't count), [{letter, content}] or
+    [text].
     """
     if "completion" not in row and "predicted_answer" not in row:
         return split_prompt(row["prompt"])

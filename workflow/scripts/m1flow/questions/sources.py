@@ -75,7 +75,7 @@ def load(
 
 
 def _shaped(rows: Iterable[Record], spec: SourceEntry) -> Iterator[Record]:
-    """The adapter's rows; an error names the number of a row that it can't read (a null for a list, for instance)."""
+    """The adapter's rows; if one can't be read (it has a null for a list, for instance), the error names its number."""
     number = 1
     try:
         for row in rows:
@@ -89,7 +89,7 @@ def _shaped(rows: Iterable[Record], spec: SourceEntry) -> Iterator[Record]:
 
 
 def _listed(rows: Iterable[Record], spec: SourceEntry) -> Iterator[Record]:
-    """The rows that the entry's lists of ids keep. Every listed id must exist, else list and data don't match."""
+    """The rows that the entry's lists of ids keep. Every listed id must exist; otherwise, list and data don't match."""
     for key, keeps in (("ids", True), ("without_ids", False)):
         for file in map(Path, getattr(spec.settings, key)):
             rows = _by_id(rows, spec, key, file, keeps)

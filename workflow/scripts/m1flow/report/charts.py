@@ -37,7 +37,7 @@ SHAPE_PATHS = {
 """The same shapes as SVG paths, for the page's model buttons."""
 
 PALETTE = "#3f51b5 #0f8a7e #d9730d #c2255c #7b3fe4 #1c7ed6 #5c940d #8a6d3b #64748b #a61e4d".split()
-"""The light theme's series colours; the style sheet's --series-1... are these, and lighter ones in the dark."""
+"""The light theme's series colours, the same as --series-1... in the style sheet, whose dark theme has lighter ones."""
 
 INK = {"ink": "#20242c", "soft": "#5b6472", "line": "#d9d7d0", "good": "#0b766c", "bad": "#c2255c", "paper": "#ffffff"}
 
@@ -48,7 +48,7 @@ SHOWN = "shown"
 
 Panel = tuple[str, alt.TopLevelMixin]
 
-# A little beyond 0 and 1, so that points at the ends are drawn whole and panels keep one height.
+# A little beyond 0 and 1, so that points at the ends are drawn whole and all panels have the same scale.
 _SHARE = alt.Scale(domain=[-0.02, 1.03], nice=False)
 
 
@@ -57,13 +57,13 @@ class Figure:
     """One figure: panels for the page, drawn side by side, and the rows behind them.
 
     Attributes:
-        name: that of the module of `figures` that draws it, and of its files.
+        name: name of its files, and of the module of `figures` that draws it.
         title: its heading.
         caption: how to read it.
-        panels: a heading and a chart each; none where there is nothing to draw.
+        panels: a heading and a chart each; none if there is nothing to draw.
         table: the numbers behind it.
         columns: panels side by side in files.
-        compact: whether panels are low.
+        compact: whether panels have a small height.
         by_model: whether models can be switched off.
         kinds: the kinds of those columns of `table` that no table of the study has.
         empty: why there is nothing to draw.
@@ -112,7 +112,7 @@ class Figure:
 
     @functools.cached_property
     def _plain(self) -> list[tuple[str, dict]]:
-        """Heading and spec of every panel as it was drawn up; altair takes its time over each."""
+        """Heading and spec of every panel, before colours are replaced; kept, since altair is slow to make a spec."""
         specs = []
         for heading, chart in self.panels:
             spec = chart.to_dict()
@@ -122,9 +122,9 @@ class Figure:
 
 
 def write_files(figures: Iterable[Figure], folder: Path) -> list[Path]:
-    """Write every figure as ``<name>.svg`` and ``<name>.pdf``; one without data says so in its place.
+    """Write every figure as ``<name>.svg`` and ``<name>.pdf``; without data, the files say so.
 
-    PDFs bear no date, but list their fonts in any order: their bytes may differ between runs.
+    PDFs bear no date, but list their fonts in varying order, so their bytes may differ between runs.
     """
     written = []
     for figure in figures:
@@ -142,7 +142,7 @@ def by_benchmark(rows: pd.DataFrame, panel: Callable[[pd.DataFrame], alt.TopLeve
 
 
 def of_shown(rows: pd.DataFrame, column: str = "model") -> alt.Chart:
-    """A chart of the rows whose model is drawn; whoever draws it adds the parameter `shown_models`."""
+    """A chart of the rows of models that are switched on; the caller adds the parameter `shown_models`."""
     return alt.Chart(rows).transform_filter(f"indexof({SHOWN}, datum.{column}) >= 0")
 
 
@@ -154,7 +154,7 @@ def interval_band(base: alt.Chart, x: alt.X, models: Sequence[Model]) -> alt.Cha
 
 
 def model_line(base: alt.Chart, x: alt.X, models: Sequence[Model]) -> alt.Chart:
-    """A line a model."""
+    """One line per model."""
     return base.mark_line(strokeWidth=2.2).encode(x=x, y=share_y(), color=model_colour(models))
 
 
@@ -178,7 +178,7 @@ def model_points(
 
 
 def accuracy_tips(counted: str = "questions") -> list[alt.Tooltip]:
-    """An accuracy with its interval and number of questions."""
+    """Tooltips with an accuracy, its interval and the number of questions."""
     return [
         alt.Tooltip("accuracy:Q", format=".1%"),
         alt.Tooltip("ci_low:Q", format=".1%", title="from"),
@@ -188,22 +188,22 @@ def accuracy_tips(counted: str = "questions") -> list[alt.Tooltip]:
 
 
 def share_y(column: str = "accuracy") -> alt.Y:
-    """A share from 0 to 1, upwards."""
+    """A vertical axis for a share from 0 to 1."""
     return alt.Y(f"{column}:Q", title=None, scale=_SHARE, axis=share_axis())
 
 
 def share_x(column: str = "accuracy") -> alt.X:
-    """A share from 0 to 1, to the right."""
+    """A horizontal axis for a share from 0 to 1."""
     return alt.X(f"{column}:Q", scale=_SHARE, axis=share_axis())
 
 
 def share_axis(**more: Any) -> alt.Axis:
-    """Quarters, in percent."""
+    """An axis with a tick at every quarter, in percent."""
     return alt.Axis(format=".0%", values=[0, 0.25, 0.5, 0.75, 1], **more)
 
 
 def model_colour(models: Sequence[Model]) -> alt.Color:
-    """A colour a model, the same in every figure."""
+    """One colour per model, the same in every figure."""
     return alt.Color("model:N", scale=alt.Scale(domain=[model.name for model in models]), legend=None)
 
 
@@ -219,7 +219,7 @@ def budget_x(budgets: Sequence[int]) -> alt.X:
 
 
 def budget_scale(budgets: Sequence[int]) -> alt.Scale:
-    """Linear where the budgets span less than a factor of 20, else logarithmic with a place for 0.
+    """A scale that is linear if budgets span less than a factor of 20, else logarithmic with a place for 0.
 
     The domain is fixed, so that axes stay where they are when models are switched off.
     """
@@ -231,19 +231,19 @@ def budget_scale(budgets: Sequence[int]) -> alt.Scale:
 
 
 def thinned(curve: pd.DataFrame, points: int = 300) -> pd.DataFrame:
-    """At most so many points, each the mean of a stretch of steps."""
+    """A loss curve of at most ``points`` points, each the mean of a stretch of steps."""
     every = -(-len(curve) // points)
     stretches = curve[["step", "loss"]].reset_index(drop=True)
     return stretches.groupby(stretches.index // every).mean() if every > 1 else stretches
 
 
 def rounded(table: pd.DataFrame) -> pd.DataFrame:
-    """Four digits are more than a chart shows, and keep the page small."""
+    """A table rounded to four digits, which are more than a chart shows and keep the page small."""
     return table.round(4)
 
 
 def columns_of(table: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
-    """Some of a table's columns, rows numbered anew."""
+    """Some of a table's columns, with rows numbered from 0."""
     return table[list(columns)].reset_index(drop=True)
 
 
@@ -254,13 +254,13 @@ def accuracy_panel(
     chance: Mapping[str, float],
     above: Sequence[alt.Chart] = (),
 ) -> alt.TopLevelMixin:
-    """Accuracies of one benchmark along x: a line a model, a dashed one for models that don't think, and guessing.
+    """Accuracies of one benchmark along x: one line per model, a dashed one for models that don't think, and guessing.
 
     Args:
-        rows: rows of the table accuracy of one benchmark.
+        rows: rows of the table ``accuracy`` for one benchmark.
         models: the study's models.
         x: the axis.
-        chance: benchmark to the accuracy of guessing.
+        chance: accuracy of guessing, by benchmark.
         above: charts to lay over these.
     """
     thinking = {m.name for m in models if m.thinks}
@@ -322,11 +322,11 @@ PAPER_LOOKS = {
     "colours": {f"var(--{name})": value for name, value in INK.items()}
     | {f"var(--series-{number})": value for number, value in enumerate(PALETTE, 1)},
 }
-"""Data for saving a figure from the page as in a paper: the theme, and the colour of each CSS variable."""
+"""Data for saving a figure from the page in the look of a paper: the theme, and the colour of each CSS variable."""
 
 
 def _set_colours(node: Any, replacements: Mapping[str, str]) -> Any:
-    """A copy of a spec whose ink colours are CSS variables: those written into marks, not what data say."""
+    """A copy of a spec with CSS variables in place of ink colours, in its marks but not in its data."""
     if isinstance(node, list):
         return [_colour(entry, replacements) for entry in node]
     if not isinstance(node, dict):
@@ -352,7 +352,7 @@ def _panel(heading: str, spec: Mapping[str, Any]) -> dict:
 
 
 def _known(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row of data without what isn't a number: JSON has no such thing, and altair lets it by in mixed columns."""
+    """A row of data with NaN replaced by None: JSON has no NaN, and altair leaves it in mixed columns."""
     return {name: None if isinstance(value, float) and math.isnan(value) else value for name, value in row.items()}
 
 

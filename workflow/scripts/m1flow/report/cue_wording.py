@@ -1,4 +1,4 @@
-"""How the page words the cue that forced thinking on."""
+"""The page's wording for the cue that forced a model to think on."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ from m1flow.sweep.plan import NO_CUE
 
 
 def by_cue(cue: str) -> str:
-    """The cause of forced thinking, as sentences and labels put it."""
+    """The cause of forced thinking, as named in sentences and labels."""
     return "without a cue" if cue == NO_CUE else f"by “{cue}”"

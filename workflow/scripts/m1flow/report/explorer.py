@@ -1,7 +1,8 @@
 """The trace explorer's data: some questions with every model's thinking under every budget, and teachers' traces.
 
-A large study's texts fit neither a page nor memory. So questions are drawn: by a hash of their ids, in turns over
-benchmarks and categories of the headline model, until a number of bytes is reached. Only their texts are ever held.
+A large study's texts fit neither a page nor memory. Therefore some questions are drawn by a hash of their ids, in turns
+over the benchmarks and the headline model's categories, until a number of bytes is reached. Only the texts of these
+questions are ever in memory.
 """
 
 from __future__ import annotations
@@ -33,19 +34,19 @@ from m1flow.text.shown import clean
 log = logging.getLogger(__name__)
 
 MOST_BYTES = 4_000_000
-"""The most bytes of packed data in the page."""
+"""Maximum number of bytes of packed data in the page."""
 
 MOST_SAMPLES = 4
 """Maximum number of samples of one question; more are left out."""
 
 TRAINING_QUESTIONS = 40
-"""Training questions shown with their teachers' traces."""
+"""Number of training questions shown with their teachers' traces."""
 
 LONGEST_LESSON = 30_000
-"""Characters shown of a teacher's trace."""
+"""Maximum number of characters shown of a teacher's trace."""
 
 _BATCH = 1000
-"""Rows of a sweep in memory at a time, while those of the chosen questions are looked for."""
+"""Number of rows of a sweep in memory at a time, while those of the chosen questions are looked for."""
 
 Key = tuple[str, str]
 """Benchmark and question_id."""
@@ -61,11 +62,11 @@ class Explorer:
     """The content of the page's explorer.
 
     Attributes:
-        data: the packed questions, empty where there are none; see `packed`.
-        shown: benchmark questions in it.
-        total: benchmark questions of the study.
-        training: training questions in it.
-        samples: samples of a question in it, and as many as were measured.
+        data: the packed questions, empty if there are none; see `packed`.
+        shown: number of benchmark questions in it.
+        total: number of benchmark questions in the study.
+        training: number of training questions in it.
+        samples: number of samples of a question in it, and number measured.
         content: what is packed in ``data``.
     """
 
@@ -92,13 +93,13 @@ def explore(
 
     Args:
         sweeps: scored sweeps, sweeps/{model}/{benchmark}.parquet.
-        questions: benchmark to its questions table; others aren't shown.
+        questions: the questions table of each benchmark to show, by name.
         models: as `roster.roster` returns them.
-        lead: the model whose categories the draw is spread over; the first one where it is None.
-        cue: whose extensions count for categories, and are shown first; all are shown.
+        lead: the model over whose categories the draw is spread; if None, the first model.
+        cue: the cue whose extensions count for categories and are shown first; those of other cues are shown, too.
         traces: traces/{teacher}.parquet.
         pool: pool.parquet, the text of the teachers' questions.
-        most_bytes: how long the data may be.
+        most_bytes: maximum number of bytes of the packed data.
     """
     paths = [path for path in sweeps if path.stem in questions]
     known = pd.concat([_KNOWN, *map(_known, read_grids(paths, cue))], ignore_index=True)
@@ -118,7 +119,7 @@ def explore(
     content["questions"] = [*drawn_questions.values(), *lessons]
     data, kept = packed(content), len(drawn_questions)
     while len(data) > most_bytes and kept:
-        # The first drawn stay: they are spread over all benchmarks and categories.
+        # Keep the questions drawn first: they are spread over all benchmarks and categories.
         kept = int(0.95 * kept * most_bytes / len(data))
         content["questions"] = [*list(drawn_questions.values())[:kept], *lessons]
         data = packed(content)
@@ -136,7 +137,7 @@ def explore(
 
 
 def packed(content: Mapping[str, Any]) -> str:
-    """JSON, compressed, as text: what the page unpacks with DecompressionStream("deflate")."""
+    """Compressed JSON as text, which the page unpacks with DecompressionStream("deflate")."""
     text = json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return base64.b64encode(zlib.compress(text.encode("utf-8"), 9)).decode("ascii")
 
@@ -157,7 +158,7 @@ def _known(one: Grid) -> pd.DataFrame:
 
 
 def _draw(known: pd.DataFrame, lead: str, most_bytes: int) -> list[Key]:
-    """Benchmark and id of the questions to show, spread over benchmarks and categories, the first ones most widely."""
+    """Benchmark and id of the questions to show, in turns over benchmarks and categories."""
     key = ["benchmark", "question_id"]
     size = known.groupby(key, sort=False)["bytes"].sum()
     ranked = known[known["model"] == lead].set_index(key)

@@ -2,7 +2,7 @@
 
 Every sentence is about one paired comparison that the study's design fixes, on the questions that both sides have, each
 counting once however many samples it has. Its sign-flip test (see `paired_tests`) is corrected for as many tests as
-there are sentences (Holm); only where p then is below 0.05 is a difference called one.
+there are sentences (Holm); only if p is then below 0.05 does a sentence claim a difference.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ class Paired:
     """Two cells on the same questions.
 
     Attributes:
-        before: the accuracy of one.
-        after: that of the other.
-        change: the difference.
-        worse: questions that are right less often after.
-        better: questions that are right more often after.
-        p: of the sign-flip test.
+        before: accuracy in the first cell.
+        after: accuracy in the second cell.
+        change: the difference, after minus before.
+        worse: number of questions that are right less often in the second cell.
+        better: number of questions that are right more often in the second cell.
+        p: p-value of the sign-flip test.
     """
 
     before: Estimate
@@ -78,14 +78,14 @@ def findings(rows: pd.DataFrame, models: Sequence[Model], cue: str = "Wait") -> 
 
 
 def percent(estimate: Estimate) -> Markup:
-    """12.3% (10.1 to 14.9)."""
+    """An accuracy in the form "12.3% (10.1 to 14.9)"."""
     return Markup("<strong>{:.1f}%</strong> <span class=ci>({:.1f}–{:.1f})</span>").format(
         100 * estimate.value, 100 * estimate.low, 100 * estimate.high
     )
 
 
 def points(estimate: Estimate) -> Markup:
-    """+12.3 points (95% interval 10.1 to 14.9)."""
+    """A difference in the form "+12.3 points (95% interval 10.1 to 14.9)"."""
     return Markup("<strong>{}{:.1f} points</strong> <span class=ci>(95% interval {} to {})</span>").format(
         "+" if estimate.value > 0 else "−" if estimate.value < 0 else "±",
         abs(100 * estimate.value),

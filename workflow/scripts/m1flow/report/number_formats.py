@@ -16,11 +16,11 @@ DIGITS = {
     Kind.LOSS: 4,
     Kind.SECONDS: 4,
 }
-"""Digits after the point, by kind; other kinds have none, fractions two."""
+"""Digits after the decimal point, by kind; in other kinds, whole numbers have none and fractions have two."""
 
 
 def written(value: Any, kind: Kind) -> str:
-    """A value as its kind is written: 12.3%, +1.2, <0.0001, 1,234; – for none."""
+    """A value in the notation of its kind: 12.3%, +1.2, <0.0001, 1,234; – for a missing value."""
     if isinstance(value, str):
         return value
     if pd.isna(value):

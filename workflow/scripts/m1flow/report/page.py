@@ -36,7 +36,7 @@ CONTENTS = {
     "rerun": "Rerun one thing",
     "provenance": "Provenance",
 }
-"""Sections after those on the sweeps, for the page's contents."""
+"""Sections after those on the sweeps, for the page's table of contents."""
 WAIT = "Wait"
 """The paper's cue, which stands for extensions without a named cue."""
 
@@ -49,7 +49,7 @@ class Inputs:
         config: the resolved study.
         sweeps: scored sweeps.
         tables: CSV tables by name.
-        cue: whose extensions are shown; the first in each sweep by default.
+        cue: the cue whose extensions are shown; by default, the first one in each sweep.
         loss_curves: loss.csv by the name of the trained model.
         traces: traces/{teacher}.parquet.
         datasets: datasets/{dataset}.parquet.
@@ -58,9 +58,9 @@ class Inputs:
         pool_report: recall of planted copies.
         pool_removed: removed questions.
         set_reports: rows read and kept of every source and benchmark.
-        downloads: the folder of what came from the hub.
+        downloads: the folder of downloads from the hub.
         preset: the config file that ships under the study's name.
-        config_files: the config files that make the study, in the order in which they count; empty where unknown.
+        config_files: the config files that make the study, in the order in which they count; empty if unknown.
     """
 
     config: Mapping[str, Any]
@@ -233,7 +233,7 @@ def _model_table(models: list[Model]) -> pd.DataFrame:
 
 
 def command(config_files: list[str]) -> str:
-    """The command that runs the study, up to a file's name; "" if its config isn't known."""
+    """The command that runs the study, to which a file's name can be appended; "" if its config isn't known."""
     if not config_files:
         return ""
     snakefile = [] if shipped("Snakefile") == "Snakefile" else ["--snakefile", shipped("Snakefile")]

@@ -1,8 +1,8 @@
 """The page's sections on the study's results: a module of the folder `sections` is a section.
 
-A section declares its place on the page and a function `make`, which gives the section, or None where there is nothing
-to say. The names of its parameters say what it is made from: tables of the study, or facts of the page. A table that
-the study lacks is handed over without rows.
+A section declares its place on the page and a function `make`, which gives the section, or None if there is nothing to
+say. The names of its parameters say what it is made from: tables of the study, or facts of the page. A table that the
+study lacks is passed without rows.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ class SectionDeclaration:
     """The declaration of a module of `report.sections`.
 
     Attributes:
-        order: its place among the sections: they come in ascending order.
-        make: gives the section, or None where there is nothing to say.
+        order: its place among the sections, which are shown in ascending order.
+        make: gives the section, or None if there is nothing to say.
     """
 
     order: int

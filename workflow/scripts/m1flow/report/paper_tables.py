@@ -1,4 +1,4 @@
-"""Tables for papers: a study's main numbers as CSV, Markdown and LaTeX (booktabs), values written as on the page."""
+"""Tables for papers: a study's main numbers as CSV, Markdown and LaTeX (booktabs), with values as on the page."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class PaperTable:
 
 
 def paper_tables(tables: StudyTables) -> list[PaperTable]:
-    """The tables, in the order a paper has them; those that the study has nothing for are left out."""
+    """The tables, in the order a paper has them; those for which the study has no data are left out."""
     made_tables = [make(tables) for make in (_main, _by_budget, _choices, _tests, _failures, _published)]
     return [table for table in made_tables if len(table.rows)]
 
@@ -121,7 +121,7 @@ def _written(rows: pd.DataFrame, table: str, columns: list[str]) -> pd.DataFrame
 
 
 def _crossed(rows: pd.DataFrame, across: str) -> pd.DataFrame:
-    """Models down, the values of a column across, both in the order they come; – where nothing was measured."""
+    """A row per model, a column per value of ``across``, both in order of appearance; – where nothing was measured."""
     models, columns = list(dict.fromkeys(rows["model"])), list(dict.fromkeys(rows[across]))
     cells = rows.set_index(["model", across])["cell"]
     crossed = {

@@ -18,13 +18,13 @@ from m1flow.study.settings.pool import EXACT
 from m1flow.text.shown import visible
 
 PAIRS = 3
-"""Removed pairs shown of each reason."""
+"""Number of removed pairs shown for each reason."""
 
 LONGEST = 400
-"""Characters shown of a question of a pair."""
+"""Maximum number of characters shown of a question of a pair."""
 
 ENDING = 140
-"""Number of these characters for the end of a longer question, which has its options."""
+"""Number of these characters that come from the end of a longer question, where its options are."""
 
 _PAPER = "paper"
 
@@ -51,8 +51,8 @@ class Recall:
 
     Attributes:
         modes: the configured mode first, then the others.
-        rows: by kind, (caught, planted) of every mode; None where it was not measured.
-        exact_only: whether the study asks for equal texts, so that tests for near copies are off.
+        rows: by kind, (caught, planted) of every mode; None if it was not measured.
+        exact_only: whether the study removes only equal texts, so that tests for near copies are off.
     """
 
     modes: list[str]
@@ -123,20 +123,20 @@ def recall(counts: Mapping[str, Any], similarity: float) -> Recall | None:
 
 
 def pairs(removed: pd.DataFrame, most: int = PAIRS) -> list[Pair]:
-    """A few removed questions of each reason, of as many rules as there are, the least similar of a rule first.
+    """A few removed questions for each reason, from as many rules as possible, the least similar of each rule first.
 
-    Equal texts say little; the least similar pair is the one to judge a rule by.
+    Pairs of equal texts say little; a rule is best judged by its least similar pair.
 
     Args:
         removed: the pool_removed contract, with or without the column rule.
-        most: pairs of each reason.
+        most: maximum number of pairs for each reason.
     """
     if "rule" not in removed:
         removed = removed.assign(rule="")
     ordered = removed.assign(rule=removed["rule"].fillna("").astype(str)).sort_values(
         ["reason", "similarity", "rule", "question_id", "source"], kind="stable"
     )
-    # How many of the same rule come before: all firsts are taken before any second.
+    # Each question's place within its rule: the first of every rule is taken before any second.
     turn = ordered.groupby(["reason", "rule"]).cumcount()
     chosen = ordered.assign(turn=turn).sort_values(["reason", "turn"], kind="stable").groupby("reason").head(most)
     ordered = chosen.sort_values(["reason", "rule", "similarity"], kind="stable")
@@ -144,7 +144,7 @@ def pairs(removed: pd.DataFrame, most: int = PAIRS) -> list[Pair]:
 
 
 def set_count(path: Path) -> SetCount:
-    """The counts of one source or benchmark, told apart by the folder of its file."""
+    """The counts of one source or benchmark; the folder of its file tells which of the two it is."""
     counts = _read_counts(path, ("read", "kept"))
     expected = counts.get("expected")
     return SetCount(
@@ -161,7 +161,7 @@ def set_count(path: Path) -> SetCount:
 
 
 def shorten(text: str, longest: int = LONGEST, ending: int = ENDING) -> str:
-    """Text of at most so many characters and an ellipsis, which stands for what was taken out of its middle."""
+    """Text of at most ``longest`` characters, with an ellipsis for what was taken out of the middle."""
     if len(text) <= longest:
         return visible(text)
     # Half words would look like differences; a text without spaces is cut where it must be.
@@ -172,7 +172,7 @@ def shorten(text: str, longest: int = LONGEST, ending: int = ENDING) -> str:
 
 
 def passages(text: str, other: str) -> Passages:
-    """A text, shortened for the page, with the words marked that the whole other text lacks.
+    """A text, shortened for the page, with marks on the words that the other text, in full, lacks.
 
     Words are compared without case, punctuation and order: options may stand in another order.
     """

@@ -29,9 +29,9 @@ def provenance_of(
 
     Args:
         config: the resolved config.
-        tables: Parquet files that the report reads; they say what made them.
+        tables: Parquet files that the report reads; they record how they were made.
         others: further files that it reads.
-        downloads: the folder of what came from the hub.
+        downloads: the folder of downloads from the hub.
         preset: the config that ships under the study's name.
     """
     tables = sorted(set(tables))

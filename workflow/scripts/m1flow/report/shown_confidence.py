@@ -8,13 +8,13 @@ import pandas as pd
 from m1flow.report.charts import rounded, share_axis
 
 LEAST_MASS = 0.01
-"""The options' least total probability: below it, a softmax over them only compares what the model never says."""
+"""Minimum total probability of the options; below it, a softmax over them only compares what the model never says."""
 
 _CONFIDENCE = ["model", "benchmark", "confidence"]
 
 
 def one_confidence(scores: pd.DataFrame) -> pd.DataFrame:
-    """At each model's largest budget: the confidence over options where that says something, else of the answer."""
+    """The confidence to show for each model at its largest budget: over options if meaningful, else of the answer."""
     largest = scores.sort_values("budget", kind="stable").drop_duplicates(_CONFIDENCE, keep="last")
     largest = largest[~(largest["option_mass"] < LEAST_MASS)]
     best = largest.groupby(_CONFIDENCE[:2])["confidence"].transform("max")
@@ -28,5 +28,5 @@ def curve_of(curves: pd.DataFrame, curve: str, scores: pd.DataFrame) -> pd.DataF
 
 
 def from_0_to_1(title: str) -> alt.X:
-    """The axis of a share, to the right."""
+    """A horizontal axis for a share."""
     return alt.X("x:Q", title=title, scale=alt.Scale(domain=[0, 1]), axis=share_axis(grid=False))

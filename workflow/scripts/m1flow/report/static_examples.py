@@ -10,10 +10,10 @@ from m1flow.report.cue_wording import by_cue
 from m1flow.text.shown import clean
 
 EXAMPLES = 4
-"""Questions shown, each of another category."""
+"""Number of questions shown, each of a different category."""
 
 LONGEST_THINKING = 1200
-"""Characters shown of the thinking under one budget."""
+"""Maximum number of characters shown of the thinking under one budget."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class ShownStep:
         label: the setting in words.
         tokens: thinking tokens used.
         cut: whether the budget cut the thinking.
-        thinking: the thinking under this budget; None where it was not stored.
+        thinking: the thinking under this budget; None if it was not stored.
         answer: the answer's text.
         verdict: one of `trace_cuts.VERDICTS`.
     """
@@ -50,11 +50,11 @@ class StaticExample:
 
 
 def examples(content: Mapping[str, Any], model: int) -> list[StaticExample]:
-    """The first question of as many categories as are shown.
+    """The first question of each category, up to EXAMPLES questions.
 
     Args:
         content: what the explorer packs.
-        model: whose thinking, by its place among the models.
+        model: place, among the models, of the one whose thinking is shown.
     """
     found: dict[int, Mapping[str, Any]] = {}
     for question in content["questions"]:
@@ -101,5 +101,5 @@ def _steps(sample: Mapping[str, list], cells: Sequence[list], verdicts: Sequence
 
 
 def _until(text: str, end: int) -> str:
-    """The beginning of a text, as long as JavaScript counts."""
+    """The beginning of a text, up to ``end`` as JavaScript counts."""
     return text.encode("utf-16-le")[: 2 * end].decode("utf-16-le")

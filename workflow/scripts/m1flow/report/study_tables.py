@@ -1,4 +1,4 @@
-"""The tables of a study as the report reads them: a study without a table has one without rows."""
+"""The tables of a study as the report reads them; those that the study lacks have no rows."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class StudyTables:
     """The study's CSV tables by name, each read when it is asked for.
 
     Args:
-        paths: name to file.
+        paths: the file of each table, by name.
         order: benchmarks in the order in which the study names them; tables are sorted by name.
     """
 
@@ -29,7 +29,7 @@ class StudyTables:
         return name in self._paths
 
     def __getitem__(self, name: str) -> pd.DataFrame:
-        """The table; without rows, and with its columns, where the study has none.
+        """The table; if the study lacks it, one that has its columns but no rows.
 
         Raises:
             M1FlowError: there is no such table, or its file can't be read.
@@ -52,11 +52,11 @@ def read_loss(path: Path) -> pd.DataFrame:
     """A loss curve: step, loss; steps whose loss isn't a number are left out.
 
     Raises:
-        M1FlowError: it can't be read, or lacks a column.
+        M1FlowError: the file can't be read, or lacks a column.
     """
     curve = read_csv(path, {})
     missing = [name for name in ("step", "loss") if name not in curve.columns]
     if missing:
         raise M1FlowError(f"{path}: column {missing[0]!r} is missing; delete the model's folder and train it again")
-    curve["loss"] = pd.to_numeric(curve["loss"], errors="coerce")  # a diverged one is "nan"
+    curve["loss"] = pd.to_numeric(curve["loss"], errors="coerce")  # "nan" after divergence
     return curve.dropna(subset=["step", "loss"])

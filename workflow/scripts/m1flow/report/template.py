@@ -61,12 +61,12 @@ def _plain(value: Any) -> Any:
 
 
 def _written(value: Any, column: str, kinds: Mapping[str, Kind]) -> str:
-    """A value of a column as its kind is written; the kinds given come before those of the study's tables."""
+    """A value in the notation of its column's kind; given kinds take precedence over those of the study's tables."""
     return written(value, kinds.get(column) or all_columns().get(column, Kind.NUMBER))
 
 
 def _raw(value: Any) -> str:
-    """A number as files have it, for sorting and saving; "" for none."""
+    """A number as files have it, for sorting and saving; "" for a missing one."""
     return "" if pd.isna(value) else str(value)
 
 

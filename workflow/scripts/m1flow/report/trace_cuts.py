@@ -1,6 +1,6 @@
 """One question's sweep in compact form: every text once, and each cell as the place of its cut.
 
-Places count UTF-16 units, as JavaScript does.
+Places are counted in UTF-16 units, as in JavaScript.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from m1flow.sweep.plan import NO_CUE
 from m1flow.text.shown import clean, visible
 
 LONGEST_TRACE = 100_000
-"""Characters shown of one thinking text: some 25,000 tokens."""
+"""Maximum number of characters shown of one thinking text: some 25,000 tokens."""
 
 VERDICTS = ("wrong", "right", "unreadable", "unfinished")
-"""Outcomes of an answer; in the last one the tokens ran out before its end."""
+"""Outcomes of an answer; in the last one, the tokens ran out before the answer ended."""
 
 Cell = tuple[int, int, str]
 """Budget, extensions, cue."""
@@ -30,10 +30,10 @@ COLUMNS = (
 
 
 def shown_cells(cells: Sequence[Cell], first: str | None = None) -> list[Cell]:
-    """The cells to step through: budgets without extensions, then cue by cue the counts under the largest total.
+    """The cells to step through: budgets without extensions, then, for each cue, its counts under the largest total.
 
     Args:
-        cells: in any order.
+        cells: the cells measured, in any order.
         first: the cue to begin with.
     """
     plain = sorted(cell for cell in cells if not cell[1])
@@ -47,13 +47,13 @@ def pack(rows: pd.DataFrame, cells: Sequence[Cell]) -> dict[str, list]:
     """One sample of one question: its texts, where cues stand in them, its cells, its answers.
 
     Args:
-        rows: COLUMNS, one row a cell, options in the benchmark's order.
-        cells: in the order in which they are shown.
+        rows: the columns COLUMNS, one row per cell, options in the benchmark's order.
+        cells: the cells in the order in which they are shown.
 
     Returns:
         ``t`` thinking texts; ``w`` [text, start, end] of each forced cue; ``a`` answer texts; ``c`` for each cell
-        [text or -1, end, tokens, ended by itself, answer, option or -1, verdict], 0 for the same as the cell before,
-        None where it was not measured.
+        [text or -1, end, tokens, ended by itself, answer, option or -1, verdict], 0 if it is the same as the cell
+        before, None if it was not measured.
     """
     measured = {(row["budget"], row["extensions"], row["cue"]): row for row in rows.to_dict("records")}
     thinking = {cell: _thinking(row["thinking_text"]) for cell, row in measured.items()}
@@ -70,7 +70,7 @@ def pack(rows: pd.DataFrame, cells: Sequence[Cell]) -> dict[str, list]:
 
 
 def units(text: str) -> int:
-    """Length as JavaScript counts it."""
+    """Length in UTF-16 units, as JavaScript counts it."""
     return len(text) + sum(character > "\uffff" for character in text)
 
 
@@ -102,7 +102,7 @@ def _cell(row: Mapping[str, Any], place: tuple[int, int], answers: list[str]) ->
 
 
 def _cues(row: Mapping[str, Any], place: tuple[int, int]) -> Iterator[tuple[int, int, int]]:
-    """Text, start and end of each cue that was put into a cell's thinking; one that says nothing stands nowhere."""
+    """Text, start and end of each cue that was put into a cell's thinking; NO_CUE, which adds no text, has none."""
     number, end = place
     if number < 0 or row["cue"] == NO_CUE:
         return

@@ -32,8 +32,8 @@ def bill(path: Path | str, contract: str, flags: argparse.Namespace, where: str)
         where: the entry's place in the study, under which the bills were entered.
 
     Returns:
-        answers, prompt_tokens, completion_tokens and cost (US dollars; None without a price); endpoint and
-        billed (see `ledger.Ledger.totals`), None for a local model.
+        answers, prompt_tokens, completion_tokens and cost (US dollars; None without a price); endpoint and billed (see
+        `ledger.Ledger.totals`), both None for a local model.
     """
     table = read_table(path, contract, columns=["prompt_tokens", _TOKENS[contract], "cost"])
     used = {
@@ -46,7 +46,7 @@ def bill(path: Path | str, contract: str, flags: argparse.Namespace, where: str)
 
 
 def billed(flags: argparse.Namespace, where: str) -> dict[str, Any]:
-    """The endpoint's name and all its bills entered under ``where``; None and None for a local model."""
+    """The endpoint's name and all its bills entered under ``where``; both None for a local model."""
     if not flags.endpoint:
         return {"endpoint": None, "billed": None}
     opening = CHATS.load("endpoint", ChatOpening)

@@ -23,7 +23,7 @@ def add_chat_flags(parser: argparse.ArgumentParser, entry: str, section: type[Se
 
     Args:
         parser: the parser to add the flags to.
-        entry: names the entry of the study that ``--spec`` takes.
+        entry: name of the entry of the study that ``--spec`` takes, for its help text.
         section: the settings model of the entry.
     """
     parser.add_argument("--spec", type=settings_argument(section), required=True, help=f"the study's {entry}")

@@ -15,11 +15,11 @@ from m1flow.files.journal import Journal
 
 @dataclass(frozen=True, kw_only=True)
 class ChatOpening:
-    """A way to reach a model, one in each file of `respondents.chats`.
+    """A way to reach a model; each file of `respondents.chats` defines one.
 
     Attributes:
         open: opens the chat, given a script's flags, the entry's place in the study and the journal.
-        billed: gives all bills entered under the entry's place, or None, given the journal's path and the place.
+        billed: given the journal's path and the entry's place, gives all bills entered under that place, or None.
     """
 
     open: Callable[[argparse.Namespace, str, Journal], AbstractContextManager[JournalledChat]]

@@ -18,13 +18,13 @@ class FormularyRespondent:
     thinks = True
 
     def __init__(self, name: str, slip_rate: float, world: FormularySettings, seed: int) -> None:
-        """Set the share of turns with a slip, and the formulary; ``seed`` draws the places of the slips."""
+        """Set the share of turns with a slip, and the formulary; ``seed`` decides where the slips are."""
         self.name = name
         self._world = World.from_settings(world)
         self._slip_rate, self._seed = slip_rate, seed
 
     def turns(self, questions: pd.DataFrame) -> Iterator[tuple[str, int, ModelTurn]]:
-        """Solve each question step by step; tokens are counted as words, and cost nothing."""
+        """Solve each question step by step; each word counts as a token, and costs nothing."""
         for row in each(questions):
             reasoning, answer = self._world.trace(row, self._slip_rate, self._seed)
             words = len(f"{reasoning} {answer}".split())

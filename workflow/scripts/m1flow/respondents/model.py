@@ -32,11 +32,11 @@ class ModelRespondent:
         Args:
             name: the solver's or teacher's name.
             chat: the chat with the model.
-            sampling: its entry in the study, for ``temperature`` and ``top_p``.
-            prompts: the study's.
+            sampling: the entry of the solver or teacher in the study, for ``temperature`` and ``top_p``.
+            prompts: the study's prompts.
             purpose: the prompt to use: solve or teach.
             thinks: whether its format has thinking.
-            seed: the study's.
+            seed: the study's seed.
             attempts: number of turns for each question.
         """
         self.name, self.thinks = name, thinks
@@ -44,7 +44,7 @@ class ModelRespondent:
         self._prompts, self._purpose, self._seed = prompts, purpose, seed
 
     def turns(self, questions: pd.DataFrame) -> Iterator[tuple[str, int, ModelTurn]]:
-        """Ask all questions first, resumably; then read the answers from the journal."""
+        """Ask all questions first, which is resumable; then read the answers from the journal."""
         total = len(questions) * self._attempts
         self._chat.ask(self._user_turns(questions), self.name, total)
         for user_turn in self._user_turns(questions):

@@ -53,7 +53,7 @@ class RecordedTurns:
                     self._record(*self._read(file, row), str(row.get("realidx", row.get("id", ""))))
 
     def find(self, questions: Iterable[Mapping[str, Any]]) -> Iterable[tuple[str, ModelTurn]]:
-        """Question_id and turn of each question that has a recording; the counts are logged at the end."""
+        """The question_id and turn of each question that has a recording; the counts are logged at the end."""
         found, reordered = set(), 0
         for row in questions:
             stem, options = matching_text(f"{row['context']}\n{row['stem']}"), tuple(map(matching_text, row["options"]))

@@ -35,7 +35,7 @@ _MEASURED = (
     *("budgets", "extensions", "permutations", "shards"),
     *("answer_logprobs", "option_logprobs", "option_answer"),
 )
-"""Settings of a sweep that decide what is measured, and change no answers."""
+"""Settings of a sweep that decide what is measured but don't change answers."""
 
 _REFERENCES = (
     ("sources", "options_of", "teachers"),
@@ -55,18 +55,18 @@ _REFERENCES = (
     ("models", "weights", "bases or students"),
     ("models", "format", "formats"),
 )
-"""Sections, keys of their entries, and the section that the key's value must name an entry of."""
+"""A section, a key of its entries, and the section in which the key's value must name an entry."""
 
 
 def check(file: StudyFile, where: Where) -> None:
-    """Every name must be declared, and settings must go together.
+    """Check that every name is declared and that settings go together.
 
     Args:
         file: the study, with all names filled in.
         where: finds the config file at fault.
 
     Raises:
-        M1FlowError: a setting is wrong; names its file, key and the cure.
+        M1FlowError: a setting is wrong; the message names its file, key and the cure.
     """
     _check_references(file, where)
     _check_question_sets(file, where)
@@ -82,7 +82,7 @@ def check(file: StudyFile, where: Where) -> None:
 
 
 def check_published(file: StudyFile, where: Where) -> None:
-    """Check that the file of published numbers has every name that a model is published as.
+    """Check that the file of published numbers has every name under which a model is published.
 
     Raises:
         M1FlowError: the file is missing, or lacks a name.
@@ -108,10 +108,10 @@ def check_characters(path: str, key: Sequence[str], where: Where) -> None:
 
 
 def check_declared(key: Sequence[str], name: str, place: str, declared: Collection[str], where: Where) -> None:
-    """Refuse a name that isn't declared in its place, a section of the config or a file.
+    """Refuse a name that isn't declared where it should be, in a section of the config or in a file.
 
     Raises:
-        M1FlowError: the name is missing there; a similar one is offered.
+        M1FlowError: the name is missing there; the message suggests a similar one.
     """
     if name not in declared:
         refuse(where, key, f"{name!r} is not in {place} ({', '.join(declared)})", name, declared)
@@ -150,7 +150,7 @@ def _check_question_sets(file: StudyFile, where: Where) -> None:
 
 
 def _check_keys_of_adapter(path: list[str], entry: QuestionSetSettings, where: Where) -> None:
-    """An adapter needs some keys, and has no use for others."""
+    """Check that an entry has all keys that its adapter needs, and none that the adapter doesn't use."""
     adapter = ADAPTERS.load(entry.adapter, AdapterDeclaration)
     for key in entry.keys_beyond(adapter.keys):
         refuse(where, [*path, key], f"the adapter {entry.adapter} doesn't use it; remove it")
@@ -227,7 +227,7 @@ def _check_replicates(file: StudyFile, where: Where) -> None:
 
 
 def _check_respondents(file: StudyFile, where: Where) -> None:
-    """Check that every respondent names its place: weights or an endpoint for a model, files for recordings."""
+    """Check that respondents say where answers come from: weights or an endpoint for a model, files for recordings."""
     respondents: list[tuple[list[str], str, DomainSettings | JudgeSettings | SolverSettings | TeacherSettings]] = []
     if file.domains.by == "model":
         _check_names(["domains"], file.domains, file, where)
@@ -296,7 +296,7 @@ def _check_prompt(key: list[str], text: str, where: Where) -> None:
 
 
 def _check_sampling(file: StudyFile, where: Where) -> None:
-    """Check that engines take the temperatures, and that several generations can differ."""
+    """Check that engines accept the temperatures, and that a solver's several attempts can differ."""
     temperatures = [(["solvers", name, "temperature"], entry.temperature) for name, entry in file.solvers.items()]
     temperatures += [(["teachers", name, "temperature"], entry.temperature) for name, entry in file.teachers.items()]
     temperatures.append((["domains", "temperature"], file.domains.temperature))

@@ -44,7 +44,7 @@ def _imported(file: Path, folder: Path) -> list[Path]:
 
 
 def _statements(body: Iterable[ast.AST]) -> Iterator[ast.AST]:
-    """All statements, those in other statements as well; expressions, the most of a file, hold no imports."""
+    """All statements, nested ones included; expressions, most of a file, are skipped since they hold no imports."""
     for node in body:
         yield node
         for part in ("body", "orelse", "finalbody", "handlers", "cases"):

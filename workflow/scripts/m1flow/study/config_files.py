@@ -1,4 +1,4 @@
-"""Reading a study's config files strictly, and finding the file of a key, so that errors can name it."""
+"""Reading a study's config files strictly, and finding the file that sets a key, so that errors can name the file."""
 
 from __future__ import annotations
 
@@ -39,7 +39,8 @@ def read_mapping(file: Path) -> dict[str, Any]:
     """The settings of a config file; an empty file has none.
 
     Raises:
-        M1FlowError: the file is missing, not YAML, repeats a key or holds no mapping; names file, line and cure.
+        M1FlowError: the file is missing, isn't YAML, repeats a key or holds no mapping; the message names the file, the
+            line and the cure.
     """
     name = from_here(file)
     try:
@@ -76,7 +77,7 @@ class Where:
         self._contents = [(file, read_mapping(file)) for file in files]
 
     def __call__(self, path: Iterable[Any]) -> str:
-        """The last file, which counts, that sets the key or the longest part of its path."""
+        """The last file that sets the key (its value counts); if none does, the last that sets most of its path."""
         keys = [key for key in path if isinstance(key, str)]
         for depth in range(len(keys), 0, -1):
             for file, content in reversed(self._contents):
@@ -102,7 +103,7 @@ def holds(content: Any, keys: list[str]) -> bool:
 def refuse(
     where: Where, path: Sequence[str | int], problem: str, value: str = "", declared: Iterable[str] = ()
 ) -> NoReturn:
-    """Raise an error of one line: file, key, problem, cure. A declared name similar to ``value`` is offered."""
+    """Raise an error of one line: file, key, problem, cure. A declared name similar to ``value`` is suggested."""
     close = difflib.get_close_matches(value, list(declared), n=1)
     cure = f"; did you mean {close[0]!r}?" if close else ""
     raise M1FlowError(f"{where(path)}: {dotted(path)}: {problem}{cure}")

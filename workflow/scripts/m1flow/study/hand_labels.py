@@ -12,7 +12,7 @@ from m1flow.files.records import read_rows
 LABELS = ("knowledge", "reasoning", "other")
 """The kinds of error in wrong answers; the rubric in `prompts.judge` defines them."""
 NO_LABEL = "unread"
-"""Stands for the label of an answer whose label by the judge could not be read."""
+"""Stands for a judge's label that could not be read."""
 _COLUMNS = ("question_id", "model", "label")
 
 
@@ -33,7 +33,7 @@ def read_hand_labels(path: Path | str) -> Mapping[AnswerKey, str]:
             0; other columns, such as notes, are ignored. A row with a blank label is not labelled yet.
 
     Raises:
-        M1FlowError: no such file, a column missing, an unknown label, an answer labelled twice.
+        M1FlowError: the file or a column is missing, a label is unknown, or an answer is labelled twice.
     """
     labels: dict[AnswerKey, str] = {}
     for number, row in enumerate(read_rows(Path(path)), 1):
@@ -57,5 +57,5 @@ def read_hand_labels(path: Path | str) -> Mapping[AnswerKey, str]:
 
 
 def folded_label(text: str) -> str:
-    """A label without case, outer blanks and a full stop at its end."""
+    """A label with its case folded, without blanks around it or a full stop at its end."""
     return text.strip().removesuffix(".").rstrip().casefold()

@@ -29,7 +29,7 @@ def keep_nulls(values: dict[str, Any], config: Mapping[str, Any]) -> dict[str, A
 
 
 def of_models(file: StudyFile) -> dict[str, SweepSettings]:
-    """The whole sweep of each model, without its number of shards, which is the study's.
+    """The full sweep settings of each model, without the number of shards, which the study sets for all models.
 
     Mappings merge and lists replace, as between config files; null removes a key of the study's sweep.
 
@@ -49,10 +49,10 @@ def of_models(file: StudyFile) -> dict[str, SweepSettings]:
 
 
 def check(file: StudyFile, sweeps: Mapping[str, SweepSettings], where: Where) -> None:
-    """Refuse sweeps that no engine can do, and sweeps that tables can't compare.
+    """Refuse sweeps that no engine can run, and sweeps that tables can't compare.
 
     Raises:
-        M1FlowError: a setting is wrong; names its file, key and the cure.
+        M1FlowError: a setting is wrong; the message names its file, key and the cure.
     """
     own = {name: sweeps[name] for name, model in file.models.items() if model.sweep}
     places = [(["sweep"], file.sweep), *((["models", name, "sweep"], sweep) for name, sweep in own.items())]

@@ -1,4 +1,4 @@
-"""Checks, before any work, of problems that would stop a run later: no room, no permission, a wrong clock."""
+"""Checks, before any work, for problems that would stop a run later: a full disk, no permission, a wrong clock."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from pathlib import Path
 from m1flow.errors import M1FlowError
 
 _LEAST_FREE = 32 << 20
-"""Bytes that the smallest study takes. The need of a large study can't be known in advance."""
+"""Bytes that the smallest study takes. The space that a large study needs can't be known in advance."""
 _AHEAD_SECONDS = 600
-"""Clocks of machines that share files differ by less."""
+"""Seconds that a file may be ahead of the clock; clocks of machines that share files differ by less."""
 _STAMP = ".snakemake_timestamp"
 """The file whose time Snakemake takes as that of an output folder."""
 
 
 def check_disk(folder: Path | str) -> None:
-    """Check that a folder, or the one in which it will be made, can be written and has room.
+    """Check that a folder, or the one in which it will be made, can be written to and has free space.
 
     Raises:
         M1FlowError: the folder can't be written, or its disk is full.
@@ -41,7 +41,8 @@ def check_disk(folder: Path | str) -> None:
 def check_times(paths: Iterable[Path | str]) -> None:
     """Check that no input is dated in the future, as can happen if a clock was wrong.
 
-    A file made from it would be older than its input, and Snakemake would fail the job after its work is done.
+    A file made from such an input would be older than the input, and Snakemake would fail the job after its work is
+    done.
 
     Raises:
         M1FlowError: an input is dated in the future; the message names one.

@@ -14,7 +14,7 @@ from m1flow.study.config_files import from_here, read_mapping
 from m1flow.study.study import Study
 
 ABSENT = "–"
-"""Stands for the value of a key that one of the two lacks."""
+"""Stands for the value of a key that one of the two configs lacks."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Difference:
 
 
 def shipped_as(study: str, files: Iterable[Path]) -> Path | None:
-    """The config file that names a study, or None. Unreadable files name none."""
+    """The config file that names the given study, or None; unreadable files are skipped."""
     for file in files:
         with contextlib.suppress(M1FlowError):
             if read_mapping(file).get("study") == study:
@@ -36,7 +36,7 @@ def shipped_as(study: str, files: Iterable[Path]) -> Path | None:
 
 
 def compared(config: Mapping[str, Any], preset: Path) -> tuple[list[Difference], str]:
-    """The `differences` and ""; or none, and the reason why the two can't be compared."""
+    """The `differences` and ""; or no differences, and the reason why the two can't be compared."""
     try:
         return differences(config, preset), ""
     except M1FlowError as error:
@@ -66,7 +66,7 @@ def described(preset: Path | None) -> str:
 
 
 def _leaves(value: Any, path: str = "") -> Iterable[tuple[str, str]]:
-    """Dotted key and JSON of every value that isn't a mapping of more."""
+    """Dotted key and JSON of every value that isn't itself a mapping with keys."""
     if isinstance(value, Mapping) and value:
         for key, entry in value.items():
             yield from _leaves(entry, f"{path}.{key}" if path else str(key))

@@ -11,7 +11,7 @@ FILE_COLUMNS = "published_as benchmark budget selection n accuracy place".split(
 
 
 def names_in(path: Path | str) -> list[str]:
-    """The names that models are published as, in the order of the file.
+    """The names under which models are published, in the order of the file.
 
     Raises:
         M1FlowError: the file can't be read, lacks a column, or has a row with a wrong number of cells.

@@ -15,7 +15,7 @@ def read_study(files: list[Path]) -> Study:
     """The study of config files, laid over each other as in Snakemake.
 
     Raises:
-        M1FlowError: a file holds no settings, or the settings are no valid study.
+        M1FlowError: a file holds no settings, or the settings are not a valid study.
     """
     contents = [read_mapping(path) for path in files]
     if not any(map(names_study, files)):

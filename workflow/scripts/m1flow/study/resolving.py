@@ -23,8 +23,7 @@ _OF_HUB = ("revision", "config", "files", "checksum")
 
 
 def resolve(file: StudyFile, where: Where) -> StudyFile:
-    """The study without disabled question sets, with defaults that depend on other keys, and the paths of downloads
-    and of shipped files.
+    """Remove disabled question sets, and fill in dependent defaults and the paths of downloads and shipped files.
 
     Raises:
         M1FlowError: no benchmark is enabled; pool.against names a disabled one; an entry has both hub and path.

@@ -31,7 +31,7 @@ class Model:
         base: name of the base that it was made from.
         dataset: name of the dataset that it was fine-tuned on.
         family: models of a family differ only in the number of training traces.
-        again: whether the study also evaluates the same weights under another name, which is the plain one.
+        again: whether the same weights are also evaluated under another name, which counts as the plain one.
     """
 
     name: str
@@ -56,7 +56,7 @@ class Model:
 
 
 def roster(config: Mapping[str, Any], accuracy: pd.DataFrame, dataset_sizes: Mapping[str, int]) -> list[Model]:
-    """Every model of the accuracy table: direct ones first, then by adapters, recipe, training traces, and as listed.
+    """Every model of the accuracy table: direct ones first, then by adapters, recipe, traces and place in the config.
 
     Args:
         config: the resolved study config; models that it doesn't name are listed by the table alone.
@@ -72,7 +72,7 @@ def roster(config: Mapping[str, Any], accuracy: pd.DataFrame, dataset_sizes: Map
 
 
 def made_how(config: Mapping[str, Any]) -> dict[str, dict[str, dict]]:
-    """The part of a resolved config that `roster` reads; other changes don't affect which models are compared."""
+    """The part of a resolved config that `roster` reads; changes to the rest don't affect which models are compared."""
     return {
         "models": {
             name: {key: entry[key] for key in ("weights", "sweep") if key in entry}
@@ -84,10 +84,11 @@ def made_how(config: Mapping[str, Any]) -> dict[str, dict[str, dict]]:
 
 
 def headline(models: list[Model]) -> Model | None:
-    """The model that findings are about: the one trained in full on the most filtered traces.
+    """The model that findings are about: the one with all weights trained on the largest number of filtered traces.
 
-    It is chosen by its making, never by its results. Of models with equally many traces, the one whose recipe was tried
-    with the most amounts of traces comes first. A model that is evaluated again is chosen only if no other thinks.
+    It is chosen by how it was made, never by its results. Of models with equally many traces, the one whose recipe was
+    tried with the most different numbers of traces comes first. A model that is evaluated again is chosen only if no
+    other thinks.
 
     Args:
         models: the models from `roster`.
@@ -109,7 +110,7 @@ def headline(models: list[Model]) -> Model | None:
 
 
 def data_series(models: list[Model]) -> list[Model]:
-    """The headline model's family, by training traces, one of each amount; empty if the amount was not varied."""
+    """The headline model's family by number of training traces, one model each; empty if the number was not varied."""
     lead = headline(models)
     if lead is None or not lead.dataset:
         return []
@@ -124,7 +125,7 @@ def shared_budget(rows: pd.DataFrame, names: Iterable[str]) -> int | None:
     """The largest budget that several models were measured with, without extensions; None if they share none.
 
     Args:
-        rows: with model, budget and extensions.
+        rows: rows with model, budget and extensions.
         names: the models.
     """
     plain = rows[rows["extensions"] == 0]
@@ -137,7 +138,7 @@ def _describe(name: str, thinks: bool, config: Mapping[str, Any], sizes: Mapping
     entries = config.get("models", {})
     entry = entries.get(name, {})
     weights = entry.get("weights", name)
-    # Of several entries of the same weights, the plain one has their name, or else no sweep of its own.
+    # Of several entries of the same weights, the plain one is named like them or, if none is, has no sweep of its own.
     same = [n for n, e in entries.items() if e.get("weights", n) == weights]
     again = name in same and name != min(same, key=lambda n: (n != weights, bool(entries[n].get("sweep"))))
     student = config.get("students", {}).get(weights)

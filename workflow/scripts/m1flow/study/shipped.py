@@ -10,7 +10,7 @@ PROJECT = Path(__file__).parents[4]
 """The folder that holds Snakefile, rules, workflow and config."""
 
 DEFAULT_STUDY = "config/config.yaml"
-"""The study that runs where no config file names one."""
+"""The study that runs if no config file names one."""
 
 
 def shipped(path: str) -> str:

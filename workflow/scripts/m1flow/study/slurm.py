@@ -64,7 +64,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Need:
-    """The resources of a kind of job; ``runtime`` in minutes, ``mem_mb`` and ``gpus`` of each node."""
+    """The resources of a kind of job; ``runtime`` in minutes, ``mem_mb`` and ``gpus`` per node."""
 
     what: str
     threads: int
@@ -127,7 +127,7 @@ def needs_of(study: Study) -> list[Need]:
     ]
     asking: list[Any] = [*study.solvers.values(), *study.teachers.values(), study.domains]
     asking += [study.judge] if study.judge else []
-    if gpus and any(entry.endpoint for entry in asking):  # without GPUs it asks for the same as a model
+    if gpus and any(entry.endpoint for entry in asking):  # without GPUs, it needs the same as running a model
         needs.append(Need("asking an endpoint", threads, MODEL_MB, MODEL_MINUTES))
     if any(student.push_to_hub for student in study.students.values()):
         needs.append(Need("pushing a student", 1, STAGE_MB, PUSH_MINUTES))
@@ -141,7 +141,7 @@ def needs_of(study: Study) -> list[Need]:
 
 
 def findings(profile: Profile, needs: list[Need], folder: Path, ask: Ask = ask) -> Iterator[Finding]:
-    """Run all checks in the order of importance; stop if no further check is possible.
+    """Run all checks in order of importance; stop if no further check is possible.
 
     Args:
         profile: the profile that decides where jobs run.
@@ -207,7 +207,7 @@ def _check_job_age(ask: Ask) -> Finding:
 
 
 def _check_preemption(profile: Profile, ask: Ask) -> Iterator[Finding]:
-    """Check preemption: Snakemake expects SLURM to start a preempted job again, and waits for ever if SLURM may not."""
+    """Check preemption: Snakemake expects SLURM to restart a preempted job, and waits for ever if SLURM may not."""
     match = re.search(r"^PreemptType\s*=\s*(\S+)", ask("scontrol", "show", "config").output, re.MULTILINE)
     if match and match[1] not in ("preempt/none", "(null)") and not profile.requeues:
         cure = f"with partitions whose jobs give way, write slurm-requeue for slurm-no-requeue in {profile.path}"
@@ -232,7 +232,7 @@ def _check_account(profile: Profile, ask: Ask) -> Finding:
 
 
 def _check_queue(folder: Path, ask: Ask) -> Finding:
-    """Check for jobs of a run whose Snakemake was killed: they go on, and a new run would start them again."""
+    """Check for jobs of a run whose Snakemake was killed: they go on, and a new run would start them a second time."""
     lines = ask("squeue", "--me", "--noheader", "--format=%i %j %Z").output.splitlines()
     jobs = [line.split(maxsplit=2) for line in lines]
     running = [
@@ -367,7 +367,7 @@ def _described(need: Need) -> str:
 
 
 def _reason(answer: Answer) -> str:
-    """The reason of SLURM's refusal, without the name of its program."""
+    """The reason for SLURM's refusal, without the name of its program."""
     return re.sub(r"^(sbatch: error: |allocation failure: )+", "", answer.why)
 
 

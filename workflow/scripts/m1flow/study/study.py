@@ -1,4 +1,4 @@
-"""A study: the config checked key by key, defaults filled in, names resolved. Needs only what Snakemake needs."""
+"""A study: its config, checked key by key, with defaults and resolved names. Needs only what Snakemake needs."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Study(StudyFile):
         return cls.model_construct(**dict(file), sweeps=sweeps)
 
     def finished_only(self, results: Path | str) -> Study:
-        """The study; under ``only_finished``, without models that lack a sweep, so that none of them stops the report.
+        """The study; with ``only_finished``, without models that lack a sweep, so that they don't stop the report.
 
         Raises:
             M1FlowError: no model has all its sweeps.

@@ -33,7 +33,7 @@ class Vocabulary:
     """The domains a question can have."""
 
     def __init__(self, terms: Sequence[Term]):
-        """Take terms whose codes and names all read differently; `read_vocabulary` checks that."""
+        """Take terms whose codes and names can all be told apart; `read_vocabulary` checks that."""
         self.terms = tuple(terms)
         self.names = {term.code: term.name for term in terms}
         self.listing = "\n".join(map(str, terms))
@@ -64,8 +64,8 @@ def read_vocabulary(path: Path | str) -> Vocabulary:
     Lines that begin with # are comments. Further columns are ignored.
 
     Raises:
-        M1FlowError: no such file; a column missing, a row of another length; a blank code or name; codes or names that
-            can't be told apart without their case and punctuation; fewer than two terms.
+        M1FlowError: the file or a column is missing; a row has another length than the header; a code or name is blank;
+            codes or names differ only in case or punctuation; there are fewer than two terms.
     """
     try:
         lines = Path(path).read_text(encoding="utf-8-sig").splitlines()

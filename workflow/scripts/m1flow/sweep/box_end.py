@@ -12,7 +12,7 @@ class BoxEnd:
     r"""The end of an answer where its first ``\boxed{...}`` that isn't empty closes."""
 
     def __init__(self, decode: Decode, token_texts: Sequence[str]):
-        """Watch for a box; ``token_texts`` is the text of each token id, alone."""
+        """Watch for a box; ``token_texts`` is the text of each token id, decoded alone."""
         self._decode = decode
         self._closing = frozenset(token for token, text in enumerate(token_texts) if "}" in text)
 

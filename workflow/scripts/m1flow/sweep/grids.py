@@ -66,7 +66,7 @@ class Grid:
 
     @property
     def extended(self) -> list[int]:
-        """Places of the cells with extensions under the largest budget, by their number, with 0 if measured."""
+        """Places of the cells under the largest budget with extensions, by their number; 0 is included if measured."""
         forced = max((budget for budget, extensions in self.cells if extensions), default=None)
         return [place for place, (budget, _) in enumerate(self.cells) if budget == forced]
 
@@ -82,7 +82,7 @@ class Grid:
 
 
 def read_scored(path: Path, columns: Iterable[str]) -> pd.DataFrame:
-    """Rows of one scored sweep, checked, with the columns of KEY; every permutation and cue.
+    """Rows of one scored sweep, checked, with the columns of KEY; includes every permutation and cue.
 
     Raises:
         M1FlowError: the file can't be read, holds no rows, or measures a cell of a question twice.
@@ -99,7 +99,7 @@ def unaltered(rows: pd.DataFrame, cue: str | None = None) -> pd.DataFrame:
     """The rows whose options are in the benchmark's order and whose extensions, if any, were forced with one cue.
 
     Args:
-        rows: with the columns of KEY.
+        rows: rows with the columns of KEY.
         cue: the cue; by default the first in the table.
     """
     cues = rows.loc[rows["extensions"] > 0, "cue"]

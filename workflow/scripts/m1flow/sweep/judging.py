@@ -3,7 +3,7 @@
 Answers are judged if a model gave them under its largest budget without extensions, and their option could be read and
 is wrong. For each model on each benchmark, questions are drawn by a number that depends only on seed and question.
 Therefore models that fail on the same questions are judged on the same ones, more can be drawn later without losing
-any, and another model changes no draw. Answers with a hand label are also judged, for comparison; they don't count as
+any, and adding a model changes no draw. Answers with a hand label are also judged, for comparison; they don't count as
 drawn.
 
 Texts of questions and models that a judge is shown are data: each line is quoted with "> ", so that no text can pass
@@ -50,7 +50,7 @@ def answers_to_judge(
         sweeps: scored sweeps; model and benchmark are the names of a file's folder and of the file.
         labelled: the answers with a hand label.
         questions: number of questions to draw per model and benchmark, with a single wrong answer each.
-        seed: the study's.
+        seed: the study's seed.
 
     Returns:
         model, benchmark, question_id, sample, budget, drawn, thinking_text and answer_text, in the sweeps' order; and
@@ -95,8 +95,8 @@ def judge_answers(
         benchmarks: their questions.
         chat: the model to ask; its journal makes this resumable.
         settings: the study's judge, for ``temperature`` and ``top_p``.
-        prompts: the study's; ``judge`` is used, with the fields of `judge_prompt`.
-        seed: the study's.
+        prompts: the study's prompts; ``judge`` is used, with the fields of `judge_prompt`.
+        seed: the study's seed.
 
     Returns:
         Rows of the judged contract, in the order of ``answers``; and counts: ``judged`` answers, and their numbers
@@ -175,7 +175,7 @@ def _drawn(rows: pd.DataFrame, questions: int, seed: int) -> pd.Series:
 
 
 def _with_texts(path: Path, chosen: pd.DataFrame) -> pd.DataFrame:
-    """The chosen rows of a sweep with their texts, which are read only for them."""
+    """The chosen rows of a sweep with their texts, which are read only for these rows."""
     key, texts = ["question_id", "sample", "budget"], ["thinking_text", "answer_text"]
     ids = sorted(set(chosen["question_id"]))
     rows = _plain(read_table(path, "sweeps", [*KEY, *texts], question_ids=ids))

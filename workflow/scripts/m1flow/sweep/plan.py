@@ -18,7 +18,7 @@ class Thought:
     Attributes:
         token_ids: tokens without the end marker.
         natural: whether the model ended it by itself.
-        marker: the marker's tokens if it is a text of several; a single stop token is left out.
+        marker: the tokens of the end marker if it is a text of several tokens; a single stop token is left out.
     """
 
     token_ids: tuple[int, ...]
@@ -55,7 +55,7 @@ class SweepPlan:
         extension_counts: numbers of times to force the model to go on.
         extension_budgets: total caps on thinking tokens under which every extension count is measured.
         cues: texts that replace the end of thinking ("Wait"), each in separate runs; NO_CUE adds no text.
-        permutations: number of orders of the options that a question is asked in, with the benchmark's own.
+        permutations: number of orders of the options in which a question is asked, including the benchmark's own.
         permutation_budgets: thinking budgets for the orders other than the benchmark's.
         samples: independent generations per question.
         temperature: 0 is greedy.
@@ -83,7 +83,7 @@ class SweepPlan:
 
     @classmethod
     def from_settings(cls, settings: SweepSettings) -> SweepPlan:
-        """The plan of a sweep's settings, which are those of one model in `Study.sweeps`."""
+        """The plan that one model's settings, as in `Study.sweeps`, describe."""
         extensions, orders = settings.extensions, settings.permutations
         budgets = tuple(sorted(settings.budgets))
         reordered = orders.budgets if orders and orders.budgets is not None else budgets

@@ -1,10 +1,10 @@
 """The nested sweep: think once, cut the thought at every budget, decode only the answers.
 
 Under a fixed sampling stream, the thinking under budget b is the first b tokens of the thinking under any larger
-budget, so one thought up to the largest budget holds the thinking of all. Forced extensions form a chain (the n-th
-extends the (n-1)-th), and the chain under a smaller total budget is a cut of the chain under a larger one. Each cell
-(budget, extensions, cue, order of the options) then costs only its answer, and cells whose thinking ended naturally at
-the same place share theirs.
+budget, so one thought up to the largest budget contains the thinking under all budgets. Forced extensions form a chain
+(the n-th extends the (n-1)-th), and the chain under a smaller total budget is a cut of the chain under a larger one.
+Each cell (budget, extensions, cue, order of the options) then costs only its answer, and cells whose thinking ended
+naturally at the same place share one answer.
 
 The protocol is that of m1 (arXiv 2504.00869, section 3 and its evaluation code, after s1, arXiv 2501.19393); cuts are
 made on token ids, question by question.
@@ -52,7 +52,7 @@ def run_sweep(
     if not formatter.thinks:
         plan = replace(plan, budgets=(0,), extension_counts=(), permutation_budgets=(0,))
     permutations = {cell.permutation for cell in plan.cells()}
-    # Longest turns first: all think for about as long, and a long turn begun last would run alone.
+    # Longest turns first: all think for about the same time, and a long turn begun last would run alone.
     ordered = sorted((item for item in items if item.permutation in permutations), key=lambda item: -len(item.turn))
     run = _Run(formatter, engine, plan, seed, [(item, sample) for item in ordered for sample in range(plan.samples)])
     run.begin(width)
@@ -71,7 +71,7 @@ def cue_ids(formatter: Formatter, cue: str) -> tuple[int, ...]:
 
 
 def context_needed(items: Sequence[Item], formatter: Formatter, plan: SweepPlan) -> int:
-    """Length of the longest request that a sweep of these items can make, in tokens with its prompt."""
+    """Length of the longest request that a sweep of these items can make, in tokens, prompt included."""
     turn = max((len(formatter.prompt(item.turn)) for item in items), default=1)
     thinking = plan.longest if formatter.thinks else 0
     answer = max(len(formatter.natural_end), len(formatter.forced_end)) + plan.answer_tokens
@@ -95,7 +95,7 @@ def stated_options(item: Item, template: str) -> list[str]:
 
 @dataclass
 class _Run:
-    """State that a sweep's lines of thought share, with the queue of lines to begin."""
+    """State that a sweep's lines of thought share, including the queue of lines to begin."""
 
     formatter: Formatter
     engine: Engine

@@ -28,12 +28,12 @@ def parse_shard(text: str) -> tuple[int, int]:
 
 
 def deal(items: Sequence[Item], shard: int, shards: int) -> list[Item]:
-    """The items of one shard, of 1 to ``shards``.
+    """The items of one shard, numbered from 1 to ``shards``.
 
     Within each benchmark, questions are dealt by the length of their turn, back and forth (1, 2, 3, 3, 2, 1, ...), and
     each benchmark continues where the previous one ended. So every shard gets its part of every benchmark and of every
-    length, and about equal work. A question's permutations stay together. Only the questions decide, so that shards
-    that run at different times never overlap.
+    length, and about equal work. A question's permutations stay together. The deal depends only on the questions, so
+    that shards that run at different times never overlap.
     """
     order = sorted(items, key=lambda item: (item.benchmark, -len(item.turn), item.question_id))
     first = {(item.benchmark, item.question_id): item for item in reversed(order)}

@@ -67,7 +67,7 @@ class QuestionSettings:
         return replace(self, plan=plan)
 
     def formatter(self, tokenizer: Any) -> Formatter:
-        """The formatter of the model's tokenizer with the format.
+        """The formatter for the model's tokenizer and the chosen format.
 
         Raises:
             M1FlowError: there is no format of that name.
@@ -78,7 +78,7 @@ class QuestionSettings:
 
 
 def settings_of(folder: Path | str, study: Study | None = None, name: str | None = None) -> QuestionSettings:
-    """Settings for asking the model of a folder: from a study, else from its sweep, else from its training.
+    """Settings for asking the model in a folder: from a study, else from its sweep, else from its training.
 
     Args:
         folder: the model folder; if it lies in ``results/<study>/models``, its sweep is found beside it.
@@ -141,7 +141,7 @@ def _of_another_version(source: str, how: str) -> M1FlowError:
 
 
 def _here(engine: EngineSettings) -> EngineSettings:
-    """The settings with a GPU if this process sees one, however many the study's jobs ask for."""
+    """The engine settings with one GPU if this process sees any, however many the study's jobs ask for."""
     import torch
 
     return engine.model_copy(update={"gpus": int(torch.cuda.is_available())})
@@ -186,7 +186,8 @@ def ask(
     """Ask one question and show thinking and answer as they are decoded.
 
     The request, cuts and extensions are those of `run.run_sweep`. A greedy model answers as in a sweep. With a
-    temperature it gives a further sample, since a sweep's streams follow from ids that include the right answer.
+    temperature, the answer is a new sample: a sweep's sampling streams derive from question ids, which depend on the
+    right answer.
 
     Args:
         question: the question's text.
@@ -212,7 +213,7 @@ def ask(
 
 
 class _ShowingEngine:
-    """Passes on one question's requests, and shows each drawn token and the texts that the sweep places between."""
+    """Passes on one question's requests; shows each generated token, and the texts that the sweep places in between."""
 
     def __init__(self, engine: Engine, formatter: Formatter, shown: tuple[int, ...], show: Show):
         self.model_id = engine.model_id
@@ -249,11 +250,11 @@ class _Watcher:
 
 
 class _TextStream:
-    """Text of tokens as they come; a character of several tokens is shown once it is whole."""
+    """The text of tokens as they come; a character of several tokens is shown once it is complete."""
 
     def __init__(self, decode: Callable[[Sequence[int]], str], show: Show):
         self._decode, self._show = decode, show
-        self._context, self._done = 0, 0  # shown tokens are decoded again: some tokenizers need them
+        self._context, self._done = 0, 0  # shown tokens are decoded again: some tokenizers need them as context
 
     def feed(self, token_ids: Sequence[int], *, last: bool = False) -> None:
         before = self._decode(token_ids[self._context : self._done])

@@ -14,7 +14,7 @@ _LINE = ["question_id", "sample", "permutation"]
 def nested_tokens(rows: pd.DataFrame, cue_tokens: Mapping[str, int], *, stop_at_box: bool = False) -> int:
     """The tokens that a sweep decodes (without speculation): each thought once, and one answer per distinct cut.
 
-    The end of a thought counts as one token. Options that are judged are read, not decoded.
+    The end of a thought counts as one token. Options whose probability is asked for are read, not decoded.
 
     Args:
         rows: generations of one model on one benchmark.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 LONGEST = 4000
-"""The most characters shown of any text but a trace; a page with every text in full would not open."""
+"""Maximum number of characters shown of any text except traces; a page with every text in full would not open."""
 
 _HIDING = re.compile(
     "["
@@ -23,7 +23,7 @@ def clean(text: object, longest: int = LONGEST) -> str:
 
 
 def visible(text: str) -> str:
-    """The text with characters that hide or reorder text replaced by their names, and half characters by ``?``."""
+    """The text, with code points for characters that hide or reorder text, and ``?`` for lone surrogates."""
     return _HIDING.sub(lambda match: f"⟨U+{ord(match[0]):04X}⟩", text.encode("utf-8", "replace").decode("utf-8"))
 
 

@@ -21,8 +21,8 @@ def attempt_rows(solver: Respondent, questions: pd.DataFrame) -> Iterator[dict[s
         questions: rows of the questions contract.
 
     Yields:
-        Rows of the attempts contract, in the questions' order. A recorded solver leaves out
-        questions that it has no record of.
+        Rows of the attempts contract, in the questions' order. A recorded solver leaves out questions of which it has
+        no record.
     """
     by_id = {row["question_id"]: (list(row["options"]), row["answer_index"]) for row in each(questions)}
     for question_id, attempt, turn in solver.turns(questions):

@@ -21,7 +21,7 @@ def rate_difficulty(attempts: Sequence[pd.DataFrame], settings: DifficultySettin
             wrong, as in the m1 paper (section 3.1).
 
     Returns:
-        Rows of the difficulty contract, in the first table's order; questions that some solver has no attempt at are
+        Rows of the difficulty contract, in the first table's order; questions that some solver has not attempted are
         left out, and counted in the log.
     """
     attempted = [set(table["question_id"]) for table in attempts]

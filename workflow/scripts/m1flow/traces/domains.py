@@ -43,15 +43,15 @@ def assign_domains(
     *,
     seed: int,
 ) -> tuple[pd.DataFrame, dict]:
-    """Ask a model for each question's domain; a question whose answer names no code is asked again, then marked.
+    """Ask a model for each question's domain, again if an answer names no code; mark those that stay without one.
 
     Args:
         questions: rows of the questions contract.
         chat: the model to ask; its journal makes this resumable.
         settings: the study's ``domains``: ``attempts``, ``temperature`` of the first attempt, ``top_p``.
-        prompts: the study's; ``domain`` is used, with the fields {question} and {codes}.
+        prompts: the study's prompts; ``domain`` is used, with the fields {question} and {codes}.
         vocabulary: the domains.
-        seed: the study's; each question's later attempts have their own stream.
+        seed: the study's seed; each question's later attempts have their own stream.
 
     Returns:
         Rows of the domains contract and ``answer``, the last one given, in the questions' order; and counts:
@@ -123,7 +123,7 @@ class _Attempt:
 
 @dataclass
 class _Bill:
-    """Totals over all answers, new and journalled; ``cost`` is None if none has a price."""
+    """Totals over all answers, new and journalled; ``cost`` is None if no answer has a price."""
 
     answers: int = 0
     prompt_tokens: int = 0

@@ -20,7 +20,7 @@ def example_rows(
     Args:
         traces: rows of the traces contract.
         questions: the pool.
-        prompts: the study's; ``train`` is used.
+        prompts: the study's prompts; ``train`` is used.
         formatter: turns text into tokens, in the format to train; text can't form control tokens.
 
     Yields:

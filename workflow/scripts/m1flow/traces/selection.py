@@ -46,7 +46,8 @@ def select(
         ``eligible``, ``too_short``, ``too_long``, ``selected``.
 
     Raises:
-        M1FlowError: no or fewer eligible examples than ``size``, or no domains although the recipe needs them.
+        M1FlowError: there are no eligible examples or fewer than ``size``, or no domains although the recipe needs
+            them.
     """
     recipe, size = settings.recipe, settings.size
     where = f"config: datasets.{name}"
@@ -74,9 +75,9 @@ def select(
 
 
 def draw(table: pd.DataFrame, by: list[str], seed: int) -> Iterator[int]:
-    """Positions of all rows in the order drawn: a group of the first column uniformly, a group of the next, then a row.
+    """Row positions in the order drawn: each time, a group of the first column uniformly, one of the next, then a row.
 
-    Groups are drawn among those that still have rows. Missing values are a group. Depends on the rows' order.
+    Only groups that still have rows are drawn. Missing values form a group. The draw depends on the rows' order.
     """
     rng = random.Random(f"draw {seed}")
     groups = _nested(table, by)

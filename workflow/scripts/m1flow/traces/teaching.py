@@ -35,12 +35,12 @@ def to_teach(questions: pd.DataFrame, difficulty: pd.DataFrame, teacher: Teacher
     Args:
         questions: the pool.
         difficulty: rows of the difficulty contract.
-        teacher: its settings: ``unfiltered_questions``, how many to draw uniformly from the pool whatever their
-            difficulty. A recorded teacher is asked about all of them, since asking is free.
-        seed: the study's. A larger draw includes a smaller one.
+        teacher: the teacher's settings, with ``unfiltered_questions``, the number to draw uniformly from the pool,
+            whatever their difficulty. A recorded teacher is asked about the whole pool, since asking is free.
+        seed: the study's seed. A larger draw includes a smaller one.
 
     Returns:
-        Their rows in the pool's order, with ``hard`` and ``sampled`` (whether it is in the uniform draw).
+        Their rows in the pool's order, with ``hard`` and ``sampled`` (whether a question is in the uniform draw).
     """
     hard = set(difficulty.loc[difficulty["hard"].astype(bool), "question_id"])
     ids = sorted(
@@ -59,7 +59,7 @@ def trace_rows(teacher: Respondent, questions: pd.DataFrame) -> Iterator[dict[st
         questions: the questions from `to_teach`.
 
     Yields:
-        Rows of the traces contract, in the questions' order; questions that the teacher has no turn for are left out.
+        Rows of the traces contract, in the questions' order; questions for which the teacher has no turn are left out.
     """
     by_id = {row["question_id"]: row for row in each(questions)}
     for question_id, _, turn in teacher.turns(questions):
@@ -86,8 +86,8 @@ def verify(
 ) -> tuple[int | None, str]:
     """The option that a trace's answer states, and the trace's outcome (a key of OUTCOMES).
 
-    Only the answer segment is read, strictly (see `answers.strict`). A trace that was cut is always truncated, since a
-    broken-off trace is not fit to learn from. ``thinks`` demands reasoning.
+    Only the answer segment is read, strictly (see `answers.strict`). A trace that was cut always counts as truncated,
+    since it is not fit to learn from. With ``thinks``, a trace must contain reasoning.
     """
     unread = why_unread(turn)
     if unread is not None:

@@ -36,8 +36,8 @@ def train_base(
 ) -> None:
     """Make a base model: a tokenizer from the corpus, random weights, then training on the corpus.
 
-    Practice is answered in formats drawn at random, without thinking, so that the base answers directly
-    whichever format asks it to.
+    Practice is answered in formats drawn at random, without thinking, so that the base answers directly in whichever
+    format it is asked.
 
     Args:
         corpus: a Parquet file with columns prompt, completion and kind.
@@ -45,7 +45,7 @@ def train_base(
         name: the base's name, for messages and the model card.
         base: its entry of the study: ``architecture`` and ``training``.
         formats: the study's reasoning formats by name.
-        seed: draws weights, order and dropout.
+        seed: the seed for weights, order and dropout.
 
     Raises:
         M1FlowError: the corpus can't be read or is empty; a setting is wrong; the loss isn't finite.

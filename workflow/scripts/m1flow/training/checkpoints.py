@@ -1,6 +1,6 @@
-"""Checkpoints of a training run: written whole or not at all; the last two are kept, for the same run only.
+"""Checkpoints of a training run: written whole or not at all; the last two are kept, and only the same run uses them.
 
-They live in an undeclared folder, since Snakemake deletes what a failed job declared:
+They live in an undeclared folder, since Snakemake deletes the outputs that a failed job declared:
 ``results/<study>/checkpoints/<student>/<fingerprint>/checkpoint-<step>``.
 """
 
@@ -65,7 +65,7 @@ class Checkpoints:
             together: waits for all processes.
 
         Raises:
-            M1FlowError: the checkpoint can't be written, as on a full disk.
+            M1FlowError: the checkpoint can't be written, for instance because the disk is full.
         """
         partial = self.folder / ".partial"
         try:
@@ -79,7 +79,7 @@ class Checkpoints:
             if first:
                 self._finish(partial / f"checkpoint-{step}")
             together()
-        except (OSError, RuntimeError, SafetensorError) as error:  # a full disk in two libraries, beside OSError
+        except (OSError, RuntimeError, SafetensorError) as error:  # a full disk, with two libraries' own errors
             if first:
                 shutil.rmtree(partial, ignore_errors=True)
             kept = self.last()
@@ -108,7 +108,7 @@ class Checkpoints:
 class StopSignal:
     """Remembers that the process was told to stop (SIGTERM: a time limit, a cancelled job), so that it can save first.
 
-    ``--signal`` of SLURM sends it some minutes before the limit.
+    SLURM's option ``--signal`` sends SIGTERM some minutes before the limit.
     """
 
     def __init__(self, can_save: bool) -> None:

@@ -13,7 +13,7 @@ from m1flow.training.tokenised import IGNORED_LABEL, Prepared
 
 @dataclass
 class StepCollator:
-    """Turns the number of a process's share of a step into tensors: torch's collate function.
+    """Turns the number of a share (a process's part of a step) into tensors; a collate function for torch.
 
     Positions restart with every example of a row. Given positions, no mask and no cache, transformers builds a mask in
     which no example attends to another (`masking_utils.find_packed_sequence_indices`); kernels for variable lengths
@@ -33,7 +33,7 @@ class StepCollator:
     flat: bool = False
 
     def __call__(self, items: list[dict[str, int]]) -> dict[str, Any]:
-        """The share's micro-batches, and the labelled and all tokens of the whole step over all processes."""
+        """The share's micro-batches, and the numbers of labelled and of all tokens in the step, over all processes."""
         step, process = divmod(items[0]["item"], self.plan.processes)
         batch = self.plan.examples(step)
         return {

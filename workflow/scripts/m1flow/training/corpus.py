@@ -36,7 +36,7 @@ def build_corpus(
         prompts: the study's prompts, which are used in turn.
         world: the formulary; needed for facts and practice.
         pool: the questions left after decontamination; needed for sources.
-        seed: draws facts and practice.
+        seed: the seed for facts and practice.
 
     Raises:
         M1FlowError: the pool can't be read, or the corpus would be empty.

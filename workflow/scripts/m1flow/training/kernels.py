@@ -104,7 +104,7 @@ def torch_varlen(
         max_length_q: length of the longest example.
 
     Returns:
-        1 x tokens x heads x head size, and no weights.
+        1 x tokens x heads x head size, and None in place of attention weights.
     """
     from torch.nn.attention.varlen import varlen_attn
 

@@ -1,8 +1,8 @@
 """Starting a training run: in this process, in several on this machine, or on several nodes of a SLURM job.
 
-The job's resources decide. A single process trains in this one. Several processes are started here, one per GPU, each
-by the same command with its rank in the environment, as torch's launchers set it, and with accelerate's settings for
-FSDP2 if there are GPUs. Each of several nodes runs this launcher once, by ``srun``.
+The job's resources decide which. A run of one process trains in the process that calls this module. Several processes
+are started here, one per GPU, each by the same command with its rank in the environment, as torch's launchers set it,
+and with accelerate's settings for FSDP2 if there are GPUs. On several nodes, ``srun`` runs this launcher once on each.
 """
 
 from __future__ import annotations
@@ -165,13 +165,13 @@ def _passing_on(processes: list[subprocess.Popen], signals: tuple[signal.Signals
 
 
 def _rendezvous(computation: Computation) -> dict[str, str]:
-    """The environment that names the meeting point of the processes."""
+    """The environment variables that name the meeting point of the processes."""
     if computation.nodes == 1:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             return {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(probe.getsockname()[1])}
-    # Every node finds the same without asking: the job's first node, from which srun ran, and a port that the job's
-    # number gives.
+    # Every node finds the same meeting point without asking: the job's first node, on which srun ran, and a port
+    # derived from the job's number.
     first = os.environ["SLURM_LAUNCH_NODE_IPADDR"]
     return {"MASTER_ADDR": first, "MASTER_PORT": str(20000 + int(os.environ["SLURM_JOB_ID"]) % 20000)}
 
@@ -205,7 +205,7 @@ def _srun(computation: Computation) -> list[str]:
 def _slurm_job() -> dict[str, str]:
     """The job's variables; if Snakemake's inner process has removed them here, a parent process still has them.
 
-    Only those of the job's identity are taken: the batch step's other variables would steer ``srun``.
+    Only the variables that identify the job are taken: the batch step's other variables would steer ``srun``.
     """
     for environment in (os.environ, *_environments_above()):
         if "SLURM_JOB_ID" in environment:
@@ -217,7 +217,7 @@ def _slurm_job() -> dict[str, str]:
 
 
 def _environments_above() -> Iterator[dict[str, str]]:
-    """The environments that this process's parents, up to the first, were started with (Linux)."""
+    """The environments with which the processes above this one were started, the nearest first (Linux)."""
     process = os.getppid()
     while process > 1:
         folder = Path("/proc") / str(process)

@@ -49,7 +49,7 @@ class Run:
         training: the config's ``training``.
         steps: number of optimiser steps.
         lora: the config's ``lora``; None trains all weights.
-        seed: draws order, adapters and dropout.
+        seed: the seed for order, adapters and dropout.
         computation: where and how the run computes.
         checkpoints: checkpoints to save and resume from; None saves none.
         reports: names of trackers in transformers (tensorboard, wandb, trackio).
@@ -82,7 +82,7 @@ def run_sft(
         examples: token ids, and the starts of the loss.
 
     Returns:
-        The trainer, which holds the trained model (adapters apart), and its loss curve.
+        The trainer, which holds the trained model (adapters not yet merged), and its loss curve.
 
     Raises:
         M1FlowError: the loss isn't finite or diverges; a checkpoint can't be written; a setting doesn't work here.
@@ -163,7 +163,8 @@ def trainer_arguments(run: Run) -> SFTConfig:
         data_seed=run.seed,
         use_cpu=not run.computation.on_gpu,
         bf16=training.precision == "bfloat16",
-        # Always transformers' own: accelerate's renames layers, so that saved adapters would not be found again.
+        # Always use transformers' own checkpointing: accelerate's renames layers, so that saved adapters would not be
+        # found.
         gradient_checkpointing=run.computation.gradient_checkpointing,
         gradient_checkpointing_kwargs={"use_reentrant": False},
         ddp_find_unused_parameters=False,
@@ -205,7 +206,7 @@ def reports_to(report_to: str, folder: Path | None) -> tuple[str, ...]:
 def _adapters(lora: LoraSettings) -> LoraConfig:
     return LoraConfig(
         r=lora.rank,
-        lora_alpha=lora.alpha,  # type: ignore[arg-type]  # declared whole; it only scales
+        lora_alpha=lora.alpha,  # type: ignore[arg-type]  # declared as a whole number; it is only a factor
         lora_dropout=lora.dropout,
         target_modules="all-linear",
         task_type="CAUSAL_LM",
@@ -264,12 +265,12 @@ class _Trainer(SFTTrainer):
         self.state.num_input_tokens_seen += inputs["tokens"]
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """Keep the tokens seen with each loss."""
+        """Record the number of tokens seen with each loss."""
         super().log(logs | self._curve.point(self.state, logs), start_time)
 
     def _save_checkpoint(self, model: torch.nn.Module, trial: Any) -> None:
         checkpoints, step = self._run.checkpoints, self.state.global_step
-        assert checkpoints is not None  # only then a checkpoint is asked for
+        assert checkpoints is not None  # otherwise, nothing asks for a checkpoint
         first, together = self.args.process_index == 0, self.accelerator.wait_for_everyone
         with checkpoints.saving(step, first=first, together=together) as folder:
             self.args.output_dir = str(folder)
@@ -306,7 +307,8 @@ class _Saving(TrainerCallback):
 def _score_labelled_only(model: PreTrainedModel) -> None:
     """On a CPU, project only labelled positions to the vocabulary, as trl's fused loss does on a GPU.
 
-    There, trl's loss projects every position, prompts and padding included, which is half of a tiny model's step.
+    On a CPU, trl's own loss projects every position, prompts and padding included, which takes half of a tiny model's
+    step.
     """
     inner: Any = model
     model = inner.get_base_model() if hasattr(inner, "get_base_model") else model

@@ -21,14 +21,14 @@ WINDOW = 20
 """Number of steps whose mean loss is compared to detect divergence."""
 
 SHOW_SECONDS = 60
-"""Progress is shown at least this often, and each tenth of the way."""
+"""Seconds after which progress is shown again; it is also shown after each tenth of the steps."""
 
 
 class LossCurve(TrainerCallback):
     """Watches every step's loss; the losses themselves are kept by the trainer, in its checkpoints too.
 
     Attributes:
-        ends: time at which each step of this process ended, in seconds from the first one's start.
+        ends: time at which each step of this process ended, in seconds from the start of the first one.
     """
 
     def __init__(self, name: str, steps: int, speaks: bool = True):
@@ -114,5 +114,5 @@ class LossCurve(TrainerCallback):
         return "".join(lines)
 
     def point(self, state: TrainerState, logs: Mapping[str, Any]) -> dict[str, Any]:
-        """The values that the curve needs and the trainer's log entry of a step lacks."""
+        """The values that the curve needs and that the trainer's log entry of a step lacks."""
         return {"tokens": int(state.num_input_tokens_seen)} if "loss" in logs else {}

@@ -29,7 +29,7 @@ class TrainingTask:
         dataset: the datasets table to learn from.
         student: its entry of the study.
         markers: its reasoning format.
-        seed: draws order, adapters and dropout.
+        seed: the seed for order, adapters and dropout.
         computation: where to compute and keep checkpoints.
     """
 
@@ -52,7 +52,7 @@ class TrainedStudent:
     """The result of a method, in every process of a run.
 
     Attributes:
-        trainer: holds the trained model, its adapters apart.
+        trainer: holds the trained model, with its adapters not yet merged.
         curve: the loss at each step.
         counts: numbers of examples, drops and tokens.
         steps: number of optimiser steps.
@@ -66,7 +66,7 @@ class TrainedStudent:
 
 @dataclass(frozen=True, kw_only=True)
 class Method(MethodAbilities):
-    """A training method, one in each file of `training.methods`.
+    """A training method; each file of `training.methods` defines one.
 
     Attributes:
         train: trains a student; every process of a run calls it.

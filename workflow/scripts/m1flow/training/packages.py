@@ -20,7 +20,7 @@ def require(feature: str, key: str) -> None:
     """Refuse a feature whose package is missing.
 
     Raises:
-        M1FlowError: the package is missing; names the key, the package and the cure.
+        M1FlowError: the package is missing; the message names the key, the package and the cure.
     """
     if not installed(feature):
         package = NEEDS[feature].replace("_", "-")

@@ -33,7 +33,7 @@ class PackingPlan:
         lengths: length of every example, in tokens.
         batch_size: examples per step; the last step of an epoch may have fewer.
         steps: number of optimiser steps.
-        seed: draws the order.
+        seed: the seed for the order.
         processes: number of processes that share a step's work.
         packing: whether several examples share a row; else each has its own.
         device_tokens: maximum number of tokens, with padding, that a process computes at once; one row may be longer.
@@ -123,7 +123,7 @@ def check_shared(batch_size: int, examples: int, processes: int) -> None:
 
 
 def batches(examples: int, batch_size: int, seed: int) -> Iterator[list[int]]:
-    """Endless batches of example numbers: each epoch has all in a new random order, and its last batch is shorter."""
+    """Endless batches of example numbers: each epoch has all in a new random order; its last batch may be shorter."""
     rng = random.Random(f"batches {seed}")
     while True:
         order = list(range(examples))
@@ -133,9 +133,9 @@ def batches(examples: int, batch_size: int, seed: int) -> Iterator[list[int]]:
 
 
 def pack(lengths: Sequence[int], capacity: int) -> list[PackedRow]:
-    """Put items into as few rows as best-fit-decreasing finds (at most 11/9 of the fewest, and 4 more).
+    """Put items into as few rows as best-fit-decreasing finds (at most 11/9 of the minimum, plus 4).
 
-    The longest item first, each into the fullest row that still has room.
+    The longest item comes first, and each goes into the fullest row that still has room for it.
 
     Args:
         lengths: lengths of the items; none above ``capacity``.

@@ -22,7 +22,8 @@ def set_up(threads: int, gpus: int = 0) -> None:
         gpus: number of GPUs that this node's processes train on.
 
     Raises:
-        M1FlowError: PyTorch can use fewer GPUs. It would silently train on the CPU, or each process by itself.
+        M1FlowError: PyTorch can use fewer GPUs; training would then silently run on the CPU, or in each process by
+            itself.
     """
     import torch
     from transformers.utils import logging as transformers_logging
@@ -44,7 +45,7 @@ def set_up(threads: int, gpus: int = 0) -> None:
 def prepared_examples(
     examples: Iterable[TrainingExample], training: TrainingSettings, name: str, where: Path | str
 ) -> Prepared:
-    """The examples within ``max_length`` tokens; longer ones are dropped or truncated, by the settings.
+    """The examples within ``max_length`` tokens; longer ones are dropped or truncated, as the settings say.
 
     Raises:
         M1FlowError: no example is left.

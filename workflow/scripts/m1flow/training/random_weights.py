@@ -17,7 +17,7 @@ def init_base(architecture: ArchitectureSettings, tokenizer: PreTrainedTokenizer
     Args:
         architecture: the model's shape.
         tokenizer: gives the size of the vocabulary, and the token ids of end and padding.
-        seed: draws the weights.
+        seed: the seed for the weights.
 
     Raises:
         M1FlowError: the heads don't divide the hidden size.

@@ -23,7 +23,7 @@ _DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
 
 @contextlib.contextmanager
 def naming_full_disks(out: Path | str) -> Iterator[None]:
-    """Report a full disk with its path: safetensors raises no OSError, and other writers one without a file name."""
+    """Report a full disk with its path: safetensors raises no OSError, and others raise one without a file name."""
     from safetensors import SafetensorError
 
     try:

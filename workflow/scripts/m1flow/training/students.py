@@ -41,11 +41,11 @@ def fine_tune(
     Args:
         base: the base's model folder.
         dataset: a datasets table.
-        out: the model folder to write, complete also for LoRA (merged); an old one is replaced.
+        out: the model folder to write, complete for LoRA, too (adapters are merged); an old one is replaced.
         name: the student's name, for messages and the model card.
         student: its entry of the study.
         markers: its reasoning format.
-        seed: draws order, adapters and dropout.
+        seed: the seed for order, adapters and dropout.
         base_name: the base's name on the card; by default its folder's name.
         computation: where to compute and keep checkpoints; by default the CPU, without checkpoints.
 

@@ -77,7 +77,7 @@ def train_on(task: TrainingTask, examples: Iterable[TrainingExample]) -> Trained
 def learning_identity(student: StudentTraining, seed: int) -> dict[str, Any]:
     """The settings that decide what a student learns from given examples, for checkpoints' fingerprints.
 
-    There, sft is named by the weights that it trains: with another name, interrupted runs could not go on.
+    There, sft is named after the weights that it trains: under another name, runs interrupted earlier could not go on.
     """
     trained = student.adapters or "full"
     return {

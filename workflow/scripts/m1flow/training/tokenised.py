@@ -1,4 +1,4 @@
-"""Training examples in the trainer's form: token ids within a length, and the start of the loss."""
+"""Training examples in the trainer's form: token ids of limited length, and where the loss starts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Prepared:
 
     Attributes:
         input_ids: token ids of each example, four bytes a token.
-        starts: number of tokens at each beginning that the loss leaves out; it counts all others.
+        starts: number of tokens at each example's beginning that the loss leaves out; it counts all others.
         counts: numbers of examples, drops and tokens.
     """
 

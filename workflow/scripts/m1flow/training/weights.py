@@ -19,7 +19,7 @@ def load_padded_tokenizer(folder: Path | str) -> PreTrainedTokenizerBase:
     """The tokenizer of a checked model folder, with a token to pad with.
 
     Raises:
-        M1FlowError: the folder isn't whole, or its tokenizer is unreadable.
+        M1FlowError: the folder is incomplete, or its tokenizer is unreadable.
     """
     tokenizer = load_tokenizer(check_model_folder(folder))
     if tokenizer.pad_token_id is None:

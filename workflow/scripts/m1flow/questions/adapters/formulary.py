@@ -11,7 +11,7 @@ from m1flow.questions.entry import SourceEntry
 
 
 def rows(entry: SourceEntry) -> Iterator[Record]:
-    """Distinct questions drawn by a seed, as many as the entry asks for."""
+    """Distinct questions drawn with a seed, as many as the entry asks for."""
     settings = entry.settings
     yield from formulary.questions(
         entry.formulary,

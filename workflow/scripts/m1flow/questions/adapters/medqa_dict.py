@@ -1,4 +1,4 @@
-"""A JSON mapping by key, the form of MedQA and MedMCQA."""
+"""A JSON mapping of keys to questions, the form of MedQA and MedMCQA."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from m1flow.questions.raw_options import answer_position, labelled_options
 
 
 def rows(entry: SourceEntry) -> Iterator[Record]:
-    """A JSON mapping by key: id, question, options {A: text}, correct_answer (a letter)."""
+    """The entries of a JSON mapping: id (else the key), question, options {A: text}, correct_answer (a letter)."""
     for file, row in entry.records():
         labels, options = labelled_options(entry.field(file, row, "options"), f"{file}: {entry.name}: options")
         yield {

@@ -11,7 +11,7 @@ from m1flow.questions.raw_options import answer_position, as_list, labelled_opti
 
 
 def rows(entry: SourceEntry) -> Iterator[Record]:
-    """MedXpertQA's JSON lines: options [{letter, content}] or {A: text}, whose copy at the stem's end is cut off."""
+    """MedXpertQA's JSON lines: options [{letter, content}] or {A: text}; their copy at the stem's end is cut off."""
     for file, row in entry.records():
         labels, options = labelled_options(entry.field(file, row, "options"), f"{file}: {entry.name}: options")
         label = as_list(entry.field(file, row, "label"))

@@ -13,7 +13,7 @@ from m1flow.questions.raw_options import answer_position
 
 
 def rows(entry: SourceEntry) -> Iterator[Record]:
-    """MMLU's CSV files without header (question, A, B, C, D, answer); the domain is the subject, in the file's name.
+    """MMLU's CSV files without a header (question, A, B, C, D, answer); the domain is the subject in the file name.
 
     ``subjects`` limits the subjects read.
     """

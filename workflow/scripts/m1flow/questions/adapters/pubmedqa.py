@@ -11,7 +11,7 @@ from m1flow.questions.raw_options import answer_position
 
 
 def rows(entry: SourceEntry) -> Iterator[Record]:
-    """PubMedQA: ori_pqal.json by PMID, or the hub's rows. The abstract's parts are the context, apart from the stem."""
+    """PubMedQA: ori_pqal.json by PMID, or the hub's rows. The abstract is the context, separate from the stem."""
     options = ["yes", "no", "maybe"]
     for file, row in entry.records():
         original = "QUESTION" in row

@@ -13,7 +13,7 @@ from m1flow.questions.raw_options import answer_position, labelled_options
 def rows(entry: SourceEntry) -> Iterator[Record]:
     """The questions in files of recorded traces (question, options {A: text}, answer_idx, completion, ...).
 
-    Several models answer the same questions, so files repeat them: only the first of each is kept.
+    Several models answer the same questions, so files repeat them; only the first copy of each question is kept.
     """
     seen: set[tuple] = set()
     for file, row in entry.records():

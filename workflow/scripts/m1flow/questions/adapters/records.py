@@ -1,4 +1,4 @@
-"""Any file of rows, by a mapping of fields."""
+"""Any file of rows, read through a mapping of fields."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from m1flow.text.letters import LETTERS
 
 
 def rows(entry: SourceEntry) -> Iterator[Record]:
-    """Any file of rows, by a mapping of fields (dots reach into nested ones).
+    """The rows of any file, read through a mapping of fields (dots reach into nested fields).
 
     ``fields``: question, options (a field holding a list, or a mapping by letter; or a list of fields), answer (a field
     with a letter, a 0-based index, or the option's text; or a number, the position that is always right), and

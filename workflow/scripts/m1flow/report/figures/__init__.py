@@ -1,1 +1,1 @@
-"""Figures: a module each, whose name is the figure's and whose docstring says what it shows."""
+"""Figures: one module for each, whose name is the figure's and whose docstring says what it shows."""

@@ -30,8 +30,8 @@ def draw(table: pd.DataFrame, models: Sequence[Model], chance: Mapping[str, floa
     Args:
         table: rows of the accuracy contract.
         models: the study's models.
-        chance: benchmark to the accuracy of guessing.
-        published: the table of that name; its numbers at fixed budgets are drawn as a reference.
+        chance: accuracy of guessing, by benchmark.
+        published: the table ``published``; its numbers at fixed budgets are drawn as a reference.
     """
     budgets = sorted(table["budget"].unique())
     x = budget_x(budgets)

@@ -1,4 +1,4 @@
-"""Accuracy under the largest budget, one chosen on other questions, and the oracle, picked with hindsight."""
+"""Accuracy under the largest budget, one chosen on other questions, and the oracle's, picked with hindsight."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ WAYS = {
 
 
 def draw(table: pd.DataFrame, models: Sequence[Model]) -> Figure:
-    """Accuracy where the budget was fixed, chosen on other questions, or picked with hindsight."""
+    """Accuracy with the budget fixed, chosen on other questions, or picked with hindsight."""
     rows = rounded(overall(table))
     rows = rows.assign(chosen=rows["way"].map(WAYS))
     names = list(WAYS.values())

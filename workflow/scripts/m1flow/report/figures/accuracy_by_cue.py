@@ -20,7 +20,7 @@ def draw(table: pd.DataFrame) -> Figure:
     names = list(dict.fromkeys(rows["cue"]))
     scale = alt.Scale(domain=names, range=[PALETTE[number % len(PALETTE)] for number in range(len(names))])
     legend = alt.Legend(orient="bottom", columns=3, symbolType="stroke", symbolStrokeWidth=2, symbolOpacity=1)
-    # Cues may have equal results: through dashed lines, the lines below them show.
+    # Cues may have equal results; dashed lines let the lines below them show.
     dashes = alt.Scale(domain=names, range=[DASHES[number % len(DASHES)] for number in range(len(names))])
     dash = alt.StrokeDash("cue:N", scale=dashes, legend=legend)
     counts = sorted(rows["extensions"].unique().tolist())

@@ -27,9 +27,9 @@ def draw(table: pd.DataFrame, flips: pd.DataFrame, models: Sequence[Model], cue:
 
     Args:
         table: rows of the accuracy contract, those without extensions included.
-        flips: the table of that name.
+        flips: the table ``flips``.
         models: the study's models.
-        cue: what forced them.
+        cue: the cue that forced them.
     """
     largest = int(table["budget"].max()) if len(table) else 0
     key, moved = ["model", "benchmark", "budget", "extensions"], ["right_to_wrong", "wrong_to_right"]

@@ -11,7 +11,7 @@ from m1flow.report.charts import PALETTE, Figure, accuracy_tips, budget_scale, c
 from m1flow.report.study_tables import overall
 
 MOST_PANELS = 12
-"""The most panels of one figure; with more models times benchmarks, models are shown on the macro average only."""
+"""Maximum number of panels of a figure; if models times benchmarks are more, only macro averages are shown."""
 FAMILIES = {
     "sequential": "one sample, cut",
     "forced": "one sample, forced on",
@@ -21,7 +21,7 @@ FAMILIES = {
 
 
 def draw(table: pd.DataFrame) -> Figure:
-    """Accuracy against all thinking tokens of a question, a line per way to spend them."""
+    """Accuracy against all thinking tokens of a question, a line per way of spending them."""
     table = rounded(table[table["choice"].isin([SINGLE, VOTE])])
     several = table.groupby("model")["samples"].transform("max") > 1
     thinking = table.groupby("model")["thinking_tokens"].transform("max") > 0
@@ -85,7 +85,7 @@ def _turning_points(part: pd.DataFrame) -> pd.DataFrame:
 
 
 def _few_panels(rows: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
-    """A panel per model and benchmark, the macro average apart; where they are too many, macro averages."""
+    """A panel per model and benchmark, without macro averages; if there are too many, only macro averages."""
     groups = rows[rows["benchmark"] != MACRO].groupby(["model", "benchmark"], sort=False)
     if groups.ngroups > MOST_PANELS:
         groups = overall(rows).groupby(["model", "benchmark"], sort=False)

@@ -1,4 +1,4 @@
-"""Accuracy against what it costs; the line is what nothing cheaper beats."""
+"""Accuracy against its cost; the line joins the results that nothing cheaper beats."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from m1flow.study.roster import Model
 
 
 def draw(table: pd.DataFrame, models: Sequence[Model]) -> Figure:
-    """Accuracy against what it costs, with the front that nothing cheaper beats; in tokens and in seconds."""
+    """Accuracy against its cost in tokens and in seconds, with the front of results that nothing cheaper beats."""
     rows = rounded(overall(table))
     costs = {"thinking_tokens": ("thinking tokens", "front_tokens"), "seconds": ("device-seconds", "front_seconds")}
 

@@ -20,7 +20,7 @@ RULES = {
 
 
 def draw(table: pd.DataFrame, models: Sequence[Model]) -> Figure:
-    """What stopping early saves and loses, thresholds chosen on other questions; a panel per rule."""
+    """What stopping early saves and loses, with thresholds chosen on other questions; a panel per rule."""
     table = overall(rounded(table))
     rows = table[table["tolerance"].notna()]
     free = rows["counted"] == THINKING_ONLY

@@ -14,7 +14,7 @@ from m1flow.study.roster import Model
 
 
 def draw(flips: pd.DataFrame, models: Sequence[Model], cue: str) -> Figure:
-    """Answers lost and won by forced extensions under the largest total budget, against none; from the table flips."""
+    """Answers won and lost by forced extensions, compared with none, under the largest total budget."""
     thinking = [m.name for m in models if m.thinks]
     rows = flips[(flips["along"] == EXTENSIONS) & flips["model"].isin(thinking)]
     rows = rows[rows["budget"] == rows["budget"].max()].rename(columns={"after": "extensions"})

@@ -1,4 +1,4 @@
-"""Questions by what their answers do along the budgets."""
+"""Questions by what becomes of their answers as the budget grows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The headline model's accuracy less that of every other model; full points: p < 0.05 after Holm's correction."""
+"""The headline model's accuracy minus that of every other model; filled points: p < 0.05 after Holm's correction."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ def draw(table: pd.DataFrame, models: Sequence[Model]) -> Figure:
 
 
 def _by_measure(table: pd.DataFrame) -> pd.DataFrame:
-    """A row per model and benchmark: mean accuracy over orders, and what questions do over all orders."""
+    """A row per model and benchmark, with columns for each measure over all orders and the ends of its interval."""
     rows = table[~table["measure"].isin(POSITION)]
     key = ["model", "benchmark", "permutations"]
     wide = rows.pivot_table(["value", "ci_low", "ci_high"], key, "measure", aggfunc="mean", sort=False)

@@ -1,4 +1,4 @@
-"""Accuracy less the published one, with 95% intervals."""
+"""Accuracy minus the published one, with 95% intervals."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ KINDS = {
 
 
 def draw(table: pd.DataFrame, models: Sequence[Model]) -> Figure:
-    """Ours minus the published number, a panel per kind of number, a row per benchmark."""
+    """The study's number minus the published one, a panel per kind of number, a row per benchmark."""
     largest = table.groupby(["model", "benchmark", "selection"])["budget"].transform("max")
     rows = table[table["budget"] == largest]
     extent = max(0.05, float(rows[["diff_low", "diff_high"]].abs().max().max())) if len(rows) else 1.0

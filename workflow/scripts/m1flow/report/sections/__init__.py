@@ -1,1 +1,1 @@
-"""Sections of the page on the study's results: a module each, whose name is the section's id."""
+"""Sections of the page on the study's results: one module for each, whose name is the section's id."""

@@ -34,8 +34,9 @@ SECTION = SectionDeclaration(order=70, make=make)
 def equal_tokens(matched: pd.DataFrame) -> pd.DataFrame:
     """Policies side by side at equal total thinking tokens, a row per model and total.
 
-    Columns: one sample that is cut, one that is forced on, votes uncut, votes of k cut samples; each accuracy with its
-    interval, and a mark where it differs from one sample with as many tokens. Macro averages where there are any.
+    Columns: one sample that is cut, one that is forced on, votes of uncut samples, votes of k cut samples; each
+    accuracy with its interval, and a mark if it differs from one sample with as many tokens. Rows are macro averages if
+    there are any.
     """
     rows = overall(matched[matched["choice"].isin([SINGLE, VOTE])])
     if not len(rows):

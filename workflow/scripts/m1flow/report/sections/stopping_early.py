@@ -1,4 +1,4 @@
-"""What stopping to think early saves and loses."""
+"""What it saves and loses to stop thinking early."""
 
 from __future__ import annotations
 

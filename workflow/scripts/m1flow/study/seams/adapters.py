@@ -16,7 +16,7 @@ class AdapterDeclaration:
     Attributes:
         reads: endings of the files that it reads, such as ``(".json", ".jsonl")``; empty if it makes its questions
             itself. An adapter that reads files takes the keys ``path`` and ``hub``, and needs one of them.
-        takes: the further keys of a source or benchmark that it uses, of those that only some adapters take
+        takes: the further keys of a source or benchmark that it uses, among those that only some adapters take
             (`QuestionSetSettings.of_adapters`).
         needs: the keys among these that must be given.
         keeps_order: whether options stay in the file's order, whatever the value of ``shuffle``.
@@ -31,7 +31,7 @@ class AdapterDeclaration:
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """All keys that it takes, of those that only some adapters take."""
+        """All keys that it takes, among those that only some adapters take."""
         return ("path", "hub", *self.takes) if self.reads else self.takes
 
     @property

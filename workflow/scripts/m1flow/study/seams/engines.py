@@ -9,7 +9,7 @@ from m1flow.study.seams.seam import Seam
 ENGINES = Seam("engine", "m1flow.engines.backends", also=("auto",))
 
 AUTOMATIC = ("vllm", "transformers")
-"""The engines of ``auto``: the first of these that is installed where a job runs."""
+"""The engines for which ``auto`` stands: the first of them that is installed where a job runs is used."""
 
 
 @dataclass(frozen=True, kw_only=True)

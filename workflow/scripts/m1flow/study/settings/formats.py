@@ -11,7 +11,7 @@ from m1flow.study.settings.values import Text
 
 
 class FormatSettings(Section):
-    """An entry of ``formats``: texts in the model's own markers; one without ``thinking_start`` answers directly."""
+    """An entry of ``formats``: texts in the model's own markers; without ``thinking_start``, it answers directly."""
 
     needs: ClassVar = {"thinking_start": ("thinking_end", "forced_end"), "thinking_end": ("thinking_start",)}
 

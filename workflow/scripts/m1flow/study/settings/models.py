@@ -16,7 +16,7 @@ from m1flow.study.settings.values import mismatch
 
 @dataclass(frozen=True)
 class LaidOver:
-    """Metadata of a mapping that is laid over a section: some of its keys, with null to remove one."""
+    """Metadata of a mapping that is laid over a section: it has some of its keys; null removes a key."""
 
     section: type[Section]
 

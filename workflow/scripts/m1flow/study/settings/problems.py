@@ -65,7 +65,7 @@ def dotted(path: Iterable[Any]) -> str:
 
 
 def _causes(details: list[ErrorDetails]) -> list[ErrorDetails]:
-    """The problems, without that of a list that is too short only because wrong entries don't count."""
+    """The problems, except that of a list that is too short only because its wrong entries don't count."""
     places = [detail["loc"] for detail in details]
     return [
         detail
@@ -125,7 +125,7 @@ def _wanted(detail: ErrorDetails) -> str:
 
 
 def _as_meant(value: Any, wanted: str) -> str:
-    """How to write a value so that YAML reads the type wanted: it reads 1e-5 as text, but no date or number."""
+    """How to write a value so that YAML reads the wanted type: to YAML, 1e-5 is text, but a date or number is not."""
     if isinstance(value, str):
         with contextlib.suppress(ValueError):
             number = float(value)

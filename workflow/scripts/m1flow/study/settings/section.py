@@ -15,9 +15,9 @@ class Section(BaseModel):
 
     Attributes:
         one_of: groups of keys, exactly one of which must be given completely, such as ``(("path",), ("hub",))``.
-        filled_in: keys that a resolved study has in addition to another key -> that key; they then don't count in
-            ``one_of``.
-        needs: keys -> the keys that must be given with them.
+        filled_in: keys that resolving a study adds beside another key, each mapped to that other key; if both are
+            there, the added key doesn't count in ``one_of``.
+        needs: maps each key that needs others to the keys that must be given with it.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, defer_build=True)

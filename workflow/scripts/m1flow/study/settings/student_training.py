@@ -17,7 +17,7 @@ _FORMER = {
     "full": "'full' is not a method; remove this key: all weights are trained unless adapters says otherwise",
     "lora": "'lora' is not a method; remove this key, and write adapters: lora",
 }
-"""Values of ``method`` in files from before adapters had a key of their own, with the cure."""
+"""Values that ``method`` had before adapters got a key of their own, each with the cure."""
 
 
 def _check_former(value: Any) -> Any:

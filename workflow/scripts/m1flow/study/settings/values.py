@@ -46,12 +46,12 @@ class Matching:
 
 @dataclass(frozen=True)
 class OneProblem:
-    """Metadata of a union: a value of none of its types is one problem, in plain words."""
+    """Metadata of a union: a value that has none of its types is reported as one problem, in plain words."""
 
     meaning: str
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        """The union's schema, with its problems as one."""
+        """The union's schema, which reports its problems as one."""
         return core_schema.no_info_wrap_validator_function(self._check, handler(source))
 
     def _check(self, value: Any, handler: Callable[[Any], Any]) -> Any:
@@ -63,12 +63,12 @@ class OneProblem:
 
 @dataclass(frozen=True)
 class OneOrMore:
-    """Metadata of a list that may be written as its only value."""
+    """Metadata of a list; if it has only one value, the value alone may be written."""
 
     meaning: str
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        """The list's schema, with its problems as one."""
+        """The list's schema, which reports its problems as one."""
         return core_schema.no_info_wrap_validator_function(self._read, handler(source))
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
@@ -88,7 +88,7 @@ class Unique:
     """Metadata of a list that must not repeat a value."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        """The list's schema, followed by the comparison."""
+        """The list's schema, followed by a check for repeated values."""
         return core_schema.no_info_after_validator_function(self._check, handler(source))
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
@@ -102,7 +102,7 @@ class Unique:
 
 
 def mismatch(words: str) -> PydanticCustomError:
-    """The problem of a value of a wrong kind; the message adds the value.
+    """The problem of a value of the wrong kind; the message adds the value.
 
     Args:
         words: the requirement, such as "must be a hub id, owner/name".
@@ -122,7 +122,7 @@ def _as_written(value: Any, handler: Callable[[Any], float]) -> Any:
 
 
 AS_WRITTEN = WrapValidator(_as_written)
-"""Metadata of a number, after its limits: whole or not, it keeps the form that it has in the file."""
+"""Metadata of a number, listed after its limits: whole or not, the number keeps the form that it has in the file."""
 Text = Annotated[str, Field(min_length=1)]
 """A text that isn't empty."""
 Name = Annotated[str, Matching(r"[A-Za-z0-9][A-Za-z0-9_.-]*", "a name of letters, digits, '_', '-' and '.'")]
@@ -150,7 +150,7 @@ Texts = Annotated[str | Listed[str], OneProblem("a text or a list of texts")]
 LocalPath = Annotated[str, Field(min_length=1), AfterValidator(os.path.expanduser)]
 """A path on this machine; ~ is the user's home."""
 Paths = Annotated[tuple[LocalPath, ...], Strict(False), OneOrMore("a path or a list of paths")]
-"""One path or several, read as several."""
+"""One path or a list of paths; always read as several."""
 
 REVISION = "on the hub: a commit, branch or tag; by default the commit in the lock beside the config"
 TOP_P = "sample from the likeliest tokens that make up this share of probability"
