@@ -41,21 +41,23 @@ def test_auto_takes_the_first_that_is_installed(folder, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("lacking", "request_of_it", "inability"),
+    ("lacking", "asked", "inability"),
     [
-        ("stops_at_text", {"until": SimpleNamespace(met=lambda ids: False)}, "can't stop at a text"),
-        ("gives_logprobs", {"logprob": True}, "gives no log-probabilities"),
-        ("gives_logprobs", {"given": (4,)}, "gives no log-probabilities"),
+        (
+            "stops_at_text",
+            Request((5, 6), 3, (2,), until=SimpleNamespace(met=lambda ids: False)),
+            "can't stop at a text",
+        ),
+        ("gives_logprobs", Request((5, 6), 3, (2,), logprob=True), "gives no log-probabilities"),
+        ("gives_logprobs", Request.judging((5, 6), (4,)), "gives no log-probabilities"),
     ],
 )
-def test_what_an_engine_cannot_do_is_refused_and_the_rest_is_done(
-    folder, monkeypatch, lacking, request_of_it, inability
-):
+def test_what_an_engine_cannot_do_is_refused_and_the_rest_is_done(folder, monkeypatch, lacking, asked, inability):
     limited = replace(engine_seam.ENGINES.load("transformers", Backend), **{lacking: False})
     monkeypatch.setattr("m1flow.engines.opening.ENGINES", SimpleNamespace(load=lambda *_: limited))
     engine = open_engine(folder, EngineSettings(**SETTINGS, name="transformers"))
     with pytest.raises(M1FlowError, match=f"engine.name: transformers {inability}"):
-        engine.submit(Request((5, 6), 3, (2,), **request_of_it))
+        engine.submit(asked)
     engine.submit(Request((5, 6), 3, (2,)))
     assert len(list(engine.finished())) == 1
     engine.close()
