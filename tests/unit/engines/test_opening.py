@@ -45,7 +45,7 @@ def test_auto_takes_the_first_that_is_installed(folder, monkeypatch):
     [
         (
             "stops_at_text",
-            Request((5, 6), 3, (2,), until=SimpleNamespace(met=lambda ids: False)),
+            Request((5, 6), 3, (2,), until=SimpleNamespace(met=bool)),
             "can't stop at a text",
         ),
         ("gives_logprobs", Request((5, 6), 3, (2,), logprob=True), "gives no log-probabilities"),
