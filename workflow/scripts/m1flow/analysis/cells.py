@@ -1,4 +1,4 @@
-"""Accuracy cell by cell: scored sweeps as one table, and what each cell of it comes to."""
+"""Accuracy cell by cell: scored sweeps as one table, and the numbers of each of its cells."""
 
 from __future__ import annotations
 
@@ -35,11 +35,12 @@ COUNTED = (
 def read_sweeps(paths: Iterable[Path], cue: str | None = None) -> pd.DataFrame:
     """Scored sweeps as one table; model and benchmark are the names of the file's folder and of the file.
 
-    Options in the benchmark's order only. The texts stay on disk: those of a large study don't fit into memory.
+    Only rows with the options in the benchmark's order are read. Texts stay on disk: those of a large study don't fit
+    into memory.
 
     Args:
         paths: scored sweeps.
-        cue: which extensions to take, where several cues were forced; the first in each file by default.
+        cue: the cue whose extensions are read, if there are several; by default the first in each file.
 
     Raises:
         M1FlowError: a file can't be read, holds no rows, or measures a cell of a question twice.

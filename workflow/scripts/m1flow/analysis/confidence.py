@@ -1,13 +1,13 @@
 """Confidence of a model in its answers, cell by cell.
 
-Confidence in the answer that was read, from one of
-    options: the softmax of the log-probabilities of the question's options, where the engine gave them. It says
-        something only where the options, as they were stated, are what the model would say: ``option_mass`` is their
-        total probability, and near 0 where they are stated in a way that is strange to the model;
+The confidence in the answer that was read has one of two sources:
+    options: the softmax of the log-probabilities of the question's options, where the engine gave them. It is
+        meaningful only if the model would state the options in the same form: ``option_mass`` is their total
+        probability, which is near 0 if the form is strange to the model;
     answer: the geometric mean probability of the answer's tokens.
 
-An answer that couldn't be read has no confidence: it has no part in calibration, and is wrong and the first to be
-withheld for risk and coverage.
+An answer that couldn't be read has no confidence. It is left out of calibration; for risk and coverage, it counts as
+wrong and is withheld first.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ OPTIONS, ANSWER = "options", "answer"
 
 @dataclass(frozen=True)
 class ConfidentAnswers:
-    """Answers of one cell with a confidence: arrays over answers.
+    """The answers of one cell with their confidence, as arrays over answers.
 
     Attributes:
         question: the question's number, 0 to questions - 1.
-        questions: how many there are.
+        questions: the number of questions.
         sure: the confidence; NaN where no answer was read.
         correct: whether the answer is right.
-        salt: the benchmark, for the bootstrap.
+        salt: the benchmark's name, which seeds the bootstrap.
     """
 
     question: np.ndarray
@@ -56,7 +56,7 @@ class ConfidentAnswers:
 
 
 def cells_with_confidence(path: Path) -> Iterator[tuple[int, bool, str, ConfidentAnswers, float | None]]:
-    """Without extensions: budget, whether it is the largest, kind of confidence, the answers, mean mass of options."""
+    """Cells without extensions: budget, whether it is the largest, kind of confidence, answers, mean option mass."""
     rows = unaltered(
         read_scored(path, ["parsed_index", "correct", "answer_tokens", "answer_logprob", "option_logprobs"])
     )
@@ -102,15 +102,15 @@ def option_confidence(option_logprobs: pd.Series, chosen: np.ndarray) -> tuple[n
 
 
 def equal_mass(sure: np.ndarray) -> np.ndarray:
-    """The bin of each confidence, BINS with about as many answers each; equal confidences share a bin."""
+    """The bin of each confidence, among BINS bins with about equally many answers; equal confidences share a bin."""
     edges = np.quantile(sure, np.arange(1, BINS) / BINS)
     return np.searchsorted(edges, sure, side="right")
 
 
 def errors_in_order(cell: ConfidentAnswers) -> tuple[np.ndarray, np.ndarray]:
-    """Whether answers are wrong, the most confident first and unread ones last, and their order.
+    """Whether each answer is wrong, the most confident first and unread ones last; and the order of the answers.
 
-    Answers that are equally sure have no order: each counts as their mean.
+    Equally confident answers have no order, so each counts as their mean.
     """
     sure = np.where(cell.read, cell.sure, -1.0)
     order = np.argsort(-sure, kind="stable")

@@ -1,20 +1,21 @@
-"""Numbers with their uncertainty: intervals of shares, paired differences, macro averages.
+"""Numbers with their uncertainty: intervals of shares, paired differences and macro averages.
 
-Methods and sources; the values are questions' means, so that samples of one question never count as independent:
+Methods and sources; all values are means per question, so that samples of one question never count as independent:
     Means of shares: Wilson's score interval (Wilson 1927, JASA 22:209; recommended by Brown, Cai and DasGupta 2001,
-        Stat. Sci. 16:101) over questions. With several samples a question's share varies less than a single answer, by
-        p(1 - p). For other p it varies less by the same factor (as many answers as it takes for that variance: Korn and
-        Graubard 1998, Surv. Methodol. 24:193), or by the same amount; the outer limits of both are taken. The second
-        never collapses: where all is right, or all wrong, the interval is that of as many questions with one sample.
+        Stat. Sci. 16:101) over questions. With several samples, a question's share varies less than a single answer,
+        whose variance is p(1 - p). For other p, the variance is taken to be smaller by the same factor (an effective
+        number of answers: Korn and Graubard 1998, Surv. Methodol. 24:193), or by the same amount; the outer limits of
+        both intervals are taken. The second interval never collapses: if all answers are right, or all wrong, it is
+        that of as many questions with one sample each.
     Means of differences: the adjusted Wald interval of Bonett and Price 2012, J. Educ. Behav. Stat. 37:479, which adds
         one question gained and one lost, over questions' differences.
-    Macro average: lengths of the benchmarks' intervals, added in squares (variances recovered from limits: Zou and
-        Donner 2008, Stat. Med. 27:1693).
-    Intervals that hold for many quantities at once, so for one that was picked for its value, too: the level at which
-    the largest standardised deviation stays within, over bootstrap draws of questions (Mandel and Betensky 2008,
-    Comput. Stat. Data Anal. 52:2158; Westfall and Young 1993, Resampling-Based Multiple Testing).
+    Macro average: the lengths of the benchmarks' intervals on either side, added in quadrature (variances recovered
+        from limits: Zou and Donner 2008, Stat. Med. 27:1693).
+    Intervals that hold for many quantities at once, and so also for one that was picked for its value: the level at
+    which even the largest standardised deviation stays within its interval, over bootstrap draws of questions (Mandel
+    and Betensky 2008, Comput. Stat. Data Anal. 52:2158; Westfall and Young 1993, Resampling-Based Multiple Testing).
     Other quantities: percentiles of bootstrap draws of questions as clusters (Efron and Tibshirani 1993, ch. 13; Field
-    and Welsh 2007, J. R. Stat. Soc. B 69:369), the same for everything that is measured on a benchmark.
+    and Welsh 2007, J. R. Stat. Soc. B 69:369). The draws are the same for everything that is measured on a benchmark.
 """
 
 from __future__ import annotations
@@ -30,12 +31,12 @@ from scipy import special
 
 CONFIDENCE = 0.95
 RESAMPLES = 2000
-_STEP = 250  # resamples handled at a time, for memory
+_STEP = 250  # resamples handled at a time, to limit memory
 SEED = 20250400869  # any fixed number: the same rows always give the same interval
 MACRO = "macro average"
-"""Stands for a benchmark in rows of means over all benchmarks; no benchmark can have this name."""
+"""The ``benchmark`` of rows of means over all benchmarks; no benchmark can have this name."""
 ALL = "all benchmarks"
-"""Stands for a benchmark in rows of sums over all benchmarks."""
+"""The ``benchmark`` of rows of sums over all benchmarks."""
 
 
 @dataclass(frozen=True)
@@ -61,14 +62,14 @@ def proportion(rows: pd.DataFrame) -> Estimate:
     """Accuracy of one cell: the mean of its questions' shares of right samples, as in `means_with_intervals`.
 
     Args:
-        rows: question_id, correct; one row per question and sample.
+        rows: question_id and correct, with one row per question and sample.
     """
     shares = rows.groupby("question_id")["correct"].mean().to_numpy(float)
     return means_with_intervals({"": shares[:, None]})[""].estimate(0)
 
 
 def unpaired_interval(value: Any, low: Any, high: Any, other: Any, other_low: Any, other_high: Any) -> tuple[Any, Any]:
-    """The interval of a proportion minus another, of other questions, from the intervals of both; of arrays, too.
+    """The interval of a proportion minus an independent one, from the intervals of both; also for arrays.
 
     Newcombe 1998, Stat. Med. 17:873, method 10 (hybrid score).
     """
@@ -90,7 +91,7 @@ class Means:
         return Estimate(float(self.value[number]), float(self.low[number]), float(self.high[number]), self.n)
 
     def row(self, number: int) -> dict[str, float]:
-        """One of the quantities, an accuracy, as tables have it."""
+        """One of the quantities, an accuracy, in the columns that tables have for it."""
         return {"accuracy": self.value[number], "ci_low": self.low[number], "ci_high": self.high[number]}
 
 
@@ -101,16 +102,16 @@ def means_with_intervals(
     draws: Mapping[str, np.ndarray] | None = None,
     together: bool = False,
 ) -> dict[str, Means]:
-    """Means over questions of each benchmark, and their macro average where there are several benchmarks.
+    """Means over questions of each benchmark, and their macro average if there are several benchmarks.
 
     Args:
-        values: benchmark to an array (questions, quantities): shares from 0 to 1, or differences of two.
-        change: the values are differences, from -1 to 1.
-        draws: their `mean_draws` by benchmark, where they are known; of use with ``together`` only.
-        together: the intervals of a benchmark are to hold for all quantities at once.
+        values: by benchmark, an array (questions, quantities) of shares from 0 to 1, or of differences of two shares.
+        change: whether the values are differences, from -1 to 1.
+        draws: the values' `mean_draws` by benchmark, if known; used only with ``together``.
+        together: whether the intervals of a benchmark must hold for all quantities at once.
 
     Returns:
-        Means by benchmark, then under MACRO.
+        The means by benchmark and, if there are several, under MACRO.
     """
     if together and draws is None:
         draws = {name: mean_draws(array, name) for name, array in values.items()}
@@ -139,9 +140,9 @@ def _means(values: np.ndarray, change: bool, error: float) -> Means:
 
 
 def _share_interval(value: Any, variance: Any, n: int, error: float) -> tuple[Any, Any]:
-    """The outer limits of the two score intervals of shares of n questions, of this variance."""
+    """The outer limits of the two score intervals of a mean of n questions' shares, with this variance."""
     whole = value * (1 - value)
-    # Effective answers: as many as questions at least, also where all is right, or all wrong, up to rounding.
+    # Effective number of answers: at least one per question, even if all are right, or all wrong, up to rounding.
     answers = n * np.maximum(1, whole / np.maximum(variance, 1e-12))
     one = _score_interval(value, whole, answers, error)
     other = _score_interval(value, variance, n, error)
@@ -149,11 +150,11 @@ def _share_interval(value: Any, variance: Any, n: int, error: float) -> tuple[An
 
 
 def _score_interval(value: Any, variance: Any, n: Any, error: float) -> tuple[Any, Any]:
-    """Wilson's, where the variance is value (1 - value)."""
+    """The score interval; Wilson's if the variance is value * (1 - value)."""
     z = _quantile(error)
     middle = (n * value + z**2 / 2) / (n + z**2)
     half = z * np.sqrt(n * variance + z**2 / 4) / (n + z**2)
-    # The interval holds the value, at the ends up to rounding.
+    # The interval must hold the value, which rounding could prevent at its ends.
     return np.minimum(value, middle - half).clip(min=0), np.maximum(value, middle + half).clip(max=1)
 
 
@@ -162,7 +163,7 @@ def _quantile(error: float) -> float:
 
 
 def _averaged(benchmarks: Sequence[Means]) -> Means:
-    """The mean of the benchmarks' means; the lengths of their intervals are added in squares."""
+    """The mean of the benchmarks' means; the lengths of their intervals are added in quadrature."""
     value = np.mean([means.value for means in benchmarks], axis=0)
     below, above = (
         np.sqrt(np.sum(np.square(lengths), axis=0)) / len(benchmarks)
@@ -179,7 +180,7 @@ def mean_draws(values: np.ndarray, salt: str) -> np.ndarray:
 
     Args:
         values: an array (questions, quantities).
-        salt: the benchmark: the same questions are drawn for everything that is measured on it.
+        salt: the benchmark's name; the same questions are drawn for everything that is measured on it.
     """
     times = _times_drawn(len(values), salt)
     parts = [times[start : start + _STEP].astype(float) @ values for start in range(0, RESAMPLES, _STEP)]
@@ -188,7 +189,7 @@ def mean_draws(values: np.ndarray, salt: str) -> np.ndarray:
 
 @functools.lru_cache(maxsize=32)
 def _times_drawn(n: int, salt: str) -> np.ndarray:
-    """The number of times each of n questions is in each resample: (RESAMPLES, n), a byte each."""
+    """The number of times each of n questions is in each resample: (RESAMPLES, n), one byte each."""
     generator = np.random.default_rng([SEED, *salt.encode()])
     parts = []
     for _ in range(0, RESAMPLES, _STEP):

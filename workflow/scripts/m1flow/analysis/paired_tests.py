@@ -1,15 +1,15 @@
-"""Paired tests on the same questions: exact, with questions as units; their correction, effect and reach.
+"""Exact paired tests with questions as units, corrections for several tests, effect sizes and detectable differences.
 
 Methods and sources:
     Sign flips: if two settings are alike, each question's change is as likely to have the other sign (Fisher 1935, The
-        Design of Experiments, section 21; Pitman 1937, J. R. Stat. Soc. Suppl. 4:119). All flips are counted, none is
-        drawn. With one sample a question this is the exact McNemar test (McNemar 1947, Psychometrika 12:153). With
-        several it is a test of the mean change that holds for large n even where changes are not symmetric (Janssen
-        1999, Stat. Probab. Lett. 45:1), and samples of one question are never counted as independent.
-    Macro average: flips of the questions of all benchmarks, each weighing as it does in the average.
-    Holm 1979, Scand. J. Stat. 6:65, for several tests.
+        Design of Experiments, section 21; Pitman 1937, J. R. Stat. Soc. Suppl. 4:119). All flips are counted, none are
+        sampled. With one sample per question, this is the exact McNemar test (McNemar 1947, Psychometrika 12:153). With
+        several samples, it is a test of the mean change that holds for large n even where changes are not symmetric
+        (Janssen 1999, Stat. Probab. Lett. 45:1), and samples of one question are never counted as independent.
+    Macro average: flips of the questions of all benchmarks, each weighted as in the average.
+    Several tests: Holm 1979, Scand. J. Stat. 6:65.
     Effect size: Cohen's h (Cohen 1988, Statistical Power Analysis, ch. 6).
-    Smallest difference found with a power: Connor 1987, Biometrics 43:207, solved for the difference.
+    Smallest difference found with a given power: Connor 1987, Biometrics 43:207, solved for the difference.
 """
 
 from __future__ import annotations
@@ -23,21 +23,22 @@ from m1flow.analysis.intervals import CONFIDENCE
 
 POWER = 0.8
 FEWEST = 6
-"""With fewer discordant pairs no two-sided exact test reaches 5 %."""
+"""With fewer discordant pairs, no two-sided exact test reaches 5 %."""
 BOTH, GREATER = "both", "greater"
-_FINENESS = 200  # steps of the lattice in a standard deviation, for each benchmark
+_FINENESS = 200  # lattice steps per standard deviation, for each benchmark
 _LEAST = float(np.finfo(float).eps)  # a smaller p-value would be a rounding error
 
 
 def p_value(changes: Sequence[np.ndarray], units: int = 1, side: str = BOTH) -> float:
-    """The sign-flip test of the mean change of questions, or of the mean over benchmarks of such means.
+    """The p-value of the sign-flip test of the questions' mean change, or of its mean over benchmarks.
 
     Args:
-        changes: for each benchmark, what each question gained, from -1 to 1; one benchmark is tested exactly. Of
-            several, the distribution is rounded to a lattice and the p-value never below the exact one. No p-value is
-            given below 2e-16, where errors of rounding begin.
-        units: the changes times this are whole numbers: the (common multiple of) samples a question.
-        side: BOTH, or GREATER where only a gain counts.
+        changes: for each benchmark, each question's gain, from -1 to 1. A single benchmark is tested exactly. For
+            several, the distribution is rounded to a lattice, and the p-value is never below the exact one. No p-value
+            is below 2e-16, where rounding errors begin.
+        units: the number of samples per question, or a common multiple if the two sides differ; multiplied by it, all
+            changes are whole numbers.
+        side: BOTH, or GREATER if only a gain counts.
     """
     steps = [np.rint(np.asarray(change) * units).astype(np.int64) for change in changes]
     if not any(step.any() for step in steps):
@@ -66,7 +67,8 @@ def p_value(changes: Sequence[np.ndarray], units: int = 1, side: str = BOTH) -> 
 def holm(p: np.ndarray) -> np.ndarray:
     """Holm's adjusted p-values of tests that are corrected together.
 
-    statsmodels' multipletests gives the same, but collects garbage in every call, a fifth of a second each.
+    statsmodels' multipletests gives the same, but runs a garbage collection in every call, which takes a fifth of a
+    second.
     """
     order = np.argsort(p, kind="stable")
     adjusted = np.empty(len(order))
@@ -83,10 +85,10 @@ def detectable(changes: Sequence[np.ndarray]) -> float:
     """The smallest true difference that a two-sided test at 5 % finds with POWER, given how much answers scatter.
 
     Args:
-        changes: as in `p_value`. How often and how far they scatter takes the place of the share of discordant pairs.
+        changes: as in `p_value`. Their mean square takes the place of the share of discordant pairs.
 
     Returns:
-        A difference from 0 to 1. It is for one test: after a correction for several, more is needed.
+        A difference from 0 to 1, for a single test; if several tests are corrected together, it has to be larger.
     """
     shares = [1 / (len(changes) ** 2 * len(change)) for change in changes]
     n = 1 / sum(shares)
@@ -98,9 +100,11 @@ def connor(n: float, discordant: float) -> float:
     """Connor's sample size formula solved for the difference that is found with POWER.
 
     Args:
-        n: pairs.
-        discordant: the share of them that is discordant. A difference can't be larger: where fewer are discordant than
-            the smallest difference takes, that is what is returned; 1 where no difference can be found.
+        n: the number of pairs.
+        discordant: the share of pairs that are discordant, which no difference can exceed.
+
+    Returns:
+        The difference; if ``discordant`` is too small for any, the smallest that can be found at all; 1 if none can.
     """
     if n < FEWEST:
         return 1.0
@@ -111,7 +115,7 @@ def connor(n: float, discordant: float) -> float:
 
 
 def _flipped(steps: np.ndarray) -> np.ndarray:
-    """The chances of every sum of whole numbers with random signs: of -m, -m + 2, ..., m, where m is the largest."""
+    """The probabilities of all sums of whole numbers with random signs: -m, -m + 2, ..., m, where m is the largest."""
     from scipy import signal, stats  # they take a second to import
 
     sizes = np.bincount(np.abs(steps))

@@ -1,22 +1,22 @@
-"""Sequential against parallel thinking: what each way of spending thinking tokens gives on each question.
+"""Sequential against parallel thinking: the results of each way of spending thinking tokens, on each question.
 
 A policy answers a question from k samples, each cut at one budget:
     sequential: one sample under a budget;
-    forced: one sample that is forced on (extensions) under the largest budget;
+    forced: one sample with forced extensions under the largest budget;
     parallel: k samples under the largest budget;
     hybrid: k samples, each cut at a smaller budget.
-Several samples become one answer by
-    vote: most samples win (self-consistency: Wang et al. 2023, arXiv 2203.11171); of options with as many votes, the
-        one with the likeliest sample (the highest mean log-probability of its answer's tokens), then the lowest
-        sample number. Samples without a readable answer don't vote;
+Several samples become one answer in one of two ways:
+    vote: the option of most samples wins (self-consistency: Wang et al. 2023, arXiv 2203.11171); in a tie, the option
+        of the likeliest sample (the highest mean log-probability of its answer's tokens), then of the lowest sample
+        number. Samples without a readable answer don't vote;
     likeliest: the likeliest sample with a readable answer.
-With no readable answer at all the question counts as wrong.
+With no readable answer at all, the question counts as wrong.
 
-Of K samples that were drawn, k are a subset. A policy's accuracy is the mean over all subsets of size k: a
-U-statistic, so unbiased for the accuracy with k fresh samples, and of the least variance among unbiased estimators
-that use the same samples (Hoeffding 1948, Ann. Math. Stat. 19:293; as for pass@k, Chen et al. 2021, arXiv 2107.03374).
-Where there are more than MOST_SUBSETS subsets, votes are averaged over that many drawn with a seed, which is unbiased
-as well. Thinking tokens are those of all k samples together, as spent.
+If K samples were drawn, a policy's accuracy with k samples is the mean over all subsets of size k. This is a
+U-statistic, so it is unbiased for the accuracy with k fresh samples, and has the least variance of all unbiased
+estimators that use the same samples (Hoeffding 1948, Ann. Math. Stat. 19:293; as for pass@k, Chen et al. 2021, arXiv
+2107.03374). If there are more than MOST_SUBSETS subsets, votes are averaged over that many, drawn with a fixed seed,
+which is unbiased as well. Thinking tokens are those of all k samples together.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from m1flow.sweep.grids import UNREAD, Grid
 
 MOST_SUBSETS = 256
 MOST_SAMPLES = 64
-"""As many as fit the bits of the widest integer; further samples aren't looked at."""
+"""The number of bits of the widest integer; further samples are ignored."""
 
 SINGLE, VOTE, LIKELIEST = "single", "vote", "likeliest"
 
@@ -65,7 +65,7 @@ class Outcomes:
 
 
 def policies_of(one: Grid) -> list[Policy]:
-    """Every policy that a grid allows, by family, samples and budget; none by probability where it isn't known."""
+    """Every policy that a grid allows, by family, samples and budget; LIKELIEST only if log-probabilities are known."""
     budgets = [one.cells[place][0] for place in one.budgets]
     allowed = [Policy("sequential", SINGLE, 1, budget) for budget in budgets]
     allowed += [Policy("forced", SINGLE, 1, *one.cells[place]) for place in one.extended if one.cells[place][1]]
@@ -78,7 +78,7 @@ def policies_of(one: Grid) -> list[Policy]:
 
 
 def sample_counts(samples: int) -> list[int]:
-    """The numbers of parallel samples to look at: 2, 3, then powers of two, and all there are."""
+    """The numbers of parallel samples to evaluate: 2, 3, the powers of two, and the number of all samples."""
     most = min(samples, MOST_SAMPLES)
     return [k for k in range(2, most + 1) if k == 3 or k == most or k & (k - 1) == 0]
 
@@ -111,7 +111,7 @@ def vote(chosen: np.ndarray, correct: np.ndarray, k: int) -> np.ndarray:
     samples = chosen.shape[1]
     bits = np.min_scalar_type(2**samples - 1).type
     read = chosen != UNREAD
-    # Who agrees with each sample, a bit a sample: the votes it gets in a subset are the bits that both have.
+    # For each sample, a mask of the samples that agree with it: its votes in a subset are the bits set in both.
     agreeing = [
         np.bitwise_or.reduce([(read[:, j] & (chosen[:, j] == chosen[:, i])) * bits(1 << j) for j in range(samples)])
         for i in range(samples)
@@ -123,7 +123,7 @@ def vote(chosen: np.ndarray, correct: np.ndarray, k: int) -> np.ndarray:
     for subset in voting:
         members = bits(sum(1 << int(member) for member in subset))
         most, right = np.zeros(len(chosen), np.uint8), np.zeros(len(chosen), bool)
-        for member in subset:  # the likeliest first: a tie goes to whom it found first
+        for member in subset:  # the likeliest first, so that a tie goes to the option found first
             votes = np.bitwise_count(agreeing[member] & members)
             more = votes > most
             np.copyto(right, correct[member], where=more)
@@ -133,9 +133,10 @@ def vote(chosen: np.ndarray, correct: np.ndarray, k: int) -> np.ndarray:
 
 
 def likeliest(chosen: np.ndarray, correct: np.ndarray, k: int) -> np.ndarray:
-    """The chance that the likeliest of k samples is right, for every question; arguments as `vote`.
+    """The chance that the likeliest of k samples is right, for every question; arguments as in `vote`.
 
-    Sample i is the one taken if it is drawn and no likelier readable one is: exact for any number of samples.
+    Sample i is taken if it is drawn and no likelier readable sample is, so the chance is exact for any number of
+    samples.
     """
     samples = chosen.shape[1]
     read = chosen != UNREAD
@@ -145,7 +146,7 @@ def likeliest(chosen: np.ndarray, correct: np.ndarray, k: int) -> np.ndarray:
 
 
 def subsets(samples: int, k: int) -> list[tuple[int, ...]]:
-    """All subsets of size k, or MOST_SUBSETS of them drawn with a seed; members ascend."""
+    """All subsets of size k, or MOST_SUBSETS of them drawn with a fixed seed; members are in ascending order."""
     if comb(samples, k) <= MOST_SUBSETS:
         return list(combinations(range(samples), k))
     generator = np.random.default_rng([SEED, samples, k])

@@ -1,7 +1,7 @@
 """The study's tables by name: their inputs, declarations and rows.
 
 The parameters of a table's function `make` name what it is made from: files, facts of the study, or other tables. They
-are read from the module's text, so that the rules know them without importing what computes tables.
+are read from the module's text, so that the rules know them without importing the code that computes tables.
 """
 
 from __future__ import annotations
@@ -56,11 +56,11 @@ def make(name: str, given: Mapping[str, Any]) -> pd.DataFrame:
     """The rows of a table.
 
     Args:
-        name: which.
-        given: values by name, of all that the table needs but what has a default; further entries are ignored.
+        name: the table's name.
+        given: the inputs by name; those with a default may be missing, and further entries are ignored.
 
     Raises:
-        M1FlowError: something that it needs isn't given, or its rows don't have the declared columns.
+        M1FlowError: an input that the table needs isn't given, or the rows don't have the declared columns.
     """
     table = declared(name)
     if missing := [need for need in table.required if need not in given]:

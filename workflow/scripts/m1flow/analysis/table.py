@@ -20,10 +20,10 @@ class Table:
     """A table of the study; its name is that of the module that declares it.
 
     Attributes:
-        title: what it tells, in a few words.
-        columns: its columns in their order, with what each holds. A column means the same in every table that has it.
-        make: gives the rows. The names of its parameters say what the table is made from; those without a default must
-            be given.
+        title: what the table tells, in a few words.
+        columns: the columns in their order, with the kind of each. A column means the same in every table that has it.
+        make: the function that returns the rows. The names of its parameters say what the table is made from; those
+            without a default must be given.
     """
 
     title: str

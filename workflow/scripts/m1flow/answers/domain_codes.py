@@ -1,4 +1,4 @@
-r"""The domain that an answer names, by a code of a vocabulary.
+r"""The domain that an answer names, as a code of a vocabulary.
 
 Rules for naming a code:
 
@@ -22,7 +22,7 @@ _CUE = re.compile(r"(?:final\s+)?(?:answer|code)\W*:(.*)", re.IGNORECASE)
 
 
 def parse_code(answer: str, vocabulary: Vocabulary) -> str | None:
-    """The code that an answer plainly names, by the rules above; else None."""
+    """The code that an answer plainly names by the rules above, or None."""
     boxes, unclosed = find_boxes(answer)
     if unclosed:
         return None

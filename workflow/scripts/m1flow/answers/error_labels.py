@@ -11,7 +11,7 @@ from m1flow.text.boxes import bare, find_boxes
 
 
 def parse_label(answer: str) -> str | None:
-    """The label that a judge's answer plainly gives, by the rule above; else None."""
+    """The label that a judge's answer plainly gives by the rule above, or None."""
     boxes, unclosed = find_boxes(answer)
     labels = {folded_label(bare(content)) for content, _, _ in boxes} - {""}
     if unclosed or len(labels) != 1:

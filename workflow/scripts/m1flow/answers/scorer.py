@@ -1,4 +1,4 @@
-"""Scorers: the declarations of a scorer, and the function that reads an answer."""
+"""The declaration of a scorer, with its function that reads an answer."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Answer:
 
     Attributes:
         text: the answer segment, without the thinking.
-        options: the question's, in the order in which the model saw them.
+        options: the question's options, in the order in which the model saw them.
         finished: whether the text ended by itself, without being cut.
         right: the index of the right option for scorers with ``reads_right_option``, else None.
     """
@@ -31,8 +31,9 @@ class Scorer:
 
     Attributes:
         version: goes up when a change of the scorer can change a reading. Scored sweeps record it.
-        reads_right_option: whether it has to know the right option. A scorer that doesn't can't be swayed by it.
-        read: gives the option that an answer states, or the reason why it states none.
+        reads_right_option: whether the scorer has to know the right option. A scorer that doesn't can't be swayed by
+            it.
+        read: the function that returns the option that an answer states, or the reason why it states none.
     """
 
     version: int

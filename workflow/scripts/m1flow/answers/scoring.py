@@ -19,15 +19,15 @@ def score(generations: pd.DataFrame, questions: pd.DataFrame, scorer: str) -> pd
 
     Args:
         generations: rows of the generations contract.
-        questions: the benchmark they answer.
-        scorer: its name.
+        questions: the questions of the benchmark that they answer.
+        scorer: the scorer's name.
 
     Returns:
         The rows with parsed_index (null unless parsed; in the benchmark's order of the options, whatever order the
         row's question was asked in), outcome and correct: the sweeps contract.
 
     Raises:
-        M1FlowError: an unknown scorer, or a row whose question isn't in the benchmark.
+        M1FlowError: the scorer is unknown, or the question of a row isn't in the benchmark.
     """
     reader = SCORERS.load(scorer, Scorer)
     by_id: Mapping[str, dict] = {row["question_id"]: row for row in questions.to_dict("records")}

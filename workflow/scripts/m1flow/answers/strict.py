@@ -42,7 +42,7 @@ _REFUSAL = re.compile(
 
 
 def parse_answer(text: str, options: Sequence[str], *, finished: bool = True) -> Parsed:
-    """Read the answer of an answer segment by the rules above.
+    """Read the option that an answer segment states, by the rules above.
 
     Args:
         text: the answer segment; no thinking.
@@ -50,7 +50,8 @@ def parse_answer(text: str, options: Sequence[str], *, finished: bool = True) ->
         finished: whether the text ended by itself. In a text that was cut, only a complete box counts.
 
     Returns:
-        outcome ``parsed``; or ``unparsed``, ``truncated`` (cut off before an answer was complete), ``empty``.
+        The option and ``parsed``; or None and ``unparsed``, ``truncated`` (cut before an answer was complete) or
+        ``empty``.
     """
     boxes, unclosed = find_boxes(text)
     boxes = [box for box in boxes if bare(box[0])]
@@ -74,7 +75,7 @@ def is_refusal(text: str) -> bool:
 
 
 def read_option(content: str, options: Sequence[str]) -> int | None:
-    """The one option that a short text names by letter, by text, or by both; None where it names none, or two.
+    """The one option that a short text names by letter, by text, or by both; None if it names none, or two.
 
     An exact match has precedence over one that differs in case or in a final full stop.
     """

@@ -1,1 +1,1 @@
-"""Chats: they take a user's turn and give reasoning and an answer; each turn is asked once."""
+"""Chats, which take a user's turn and return reasoning and an answer; each turn is asked once."""

@@ -14,11 +14,12 @@ from m1flow.files.journal import Journal
 
 
 class JournalledChat:
-    """Asks a chat only for turns that its journal lacks, and journals them.
+    """Asks a chat only for turns that aren't in its journal, and journals the new ones.
 
     A turn's key is the chat's identity, the text and the sampling. The limit is not part of the key of
     turns that ended by themselves: such a turn is the same under any limit that has room for it. A turn that was cut
-    counts for its own limit only. Turns are read back from the journal, so memory grows with their number, not length.
+    counts for its own limit only. Turns are read back from the journal, so memory grows with their number, not their
+    length.
     """
 
     def __init__(self, identity: Any, chat_factory: Callable[[], Chat], journal: Journal, max_tokens: int):
@@ -34,7 +35,7 @@ class JournalledChat:
 
         Args:
             user_turns: the user's turns; equal ones are asked once.
-            label: for the progress line.
+            label: the label of the progress line.
             total: number of turns.
         """
         with Progress(label, total) as progress:
@@ -53,7 +54,7 @@ class JournalledChat:
         """The journalled turn of the model.
 
         Raises:
-            KeyError: it was never asked.
+            KeyError: the turn was never asked.
         """
         turn = self._stored(user_turn)
         if turn is None:

@@ -48,7 +48,7 @@ class LocalChat:
             self._engine = None
 
     def _opening(self, user_turn: UserTurn, max_tokens: int) -> Request:
-        """The request for a turn's thinking, or for its answer where the format has no thinking."""
+        """The request for a turn's thinking, or for its answer if the format has no thinking."""
         formatter = self._formatter
         prompt = tuple(formatter.prompt(user_turn.text))
         opened = prompt + tuple(formatter.thinking_start)
@@ -58,7 +58,7 @@ class LocalChat:
         return Request(opened, max_tokens, tuple(sorted(stop)), user_turn.sampling, until=until, tag=state)
 
     def _after_thinking(self, request: Request, completion: Completion, max_tokens: int) -> ModelTurn | Request:
-        """The turn where its thinking was cut, else the request for its answer."""
+        """The turn if its thinking was cut, otherwise the request for its answer."""
         state, formatter = request.tag, self._formatter
         ids, until = completion.token_ids, formatter.thinking_until
         marker_at = until.start(ids) if until is not None and until.met(ids) else None

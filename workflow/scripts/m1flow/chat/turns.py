@@ -34,8 +34,8 @@ class ModelTurn:
         answer: the answer segment; "" where the thinking was cut.
         prompt_tokens: tokens of the prompt.
         completion_tokens: tokens of thinking, of markers that the model produced, and of the answer.
-        finished: thinking and answer both came to their end.
-        refused: the model's server refused to answer.
+        finished: whether thinking and answer both ended by themselves.
+        refused: whether the model's server refused to answer.
         cached_tokens: prompt tokens that were billed as cached.
         cost: US dollars; None without a price.
     """
@@ -51,15 +51,15 @@ class ModelTurn:
 
 
 class SamplingSettings(Protocol):
-    """Sampling settings of every entry that asks a model."""
+    """The sampling settings that every config entry that asks a model has."""
 
     @property
     def temperature(self) -> float:
-        """0 is greedy."""
+        """The sampling temperature; 0 is greedy."""
 
     @property
     def top_p(self) -> float:
-        """The share of probability that the tokens to draw from make up, likeliest first."""
+        """The share of probability that the likeliest tokens must reach together; only these are drawn from."""
 
 
 def sampling_for(settings: SamplingSettings, seed: int, question_id: str, attempt: int = 0) -> Sampling:
@@ -71,7 +71,7 @@ def sampling_for(settings: SamplingSettings, seed: int, question_id: str, attemp
 
 
 class Chat(Protocol):
-    """A model that takes turns. ``identity`` is all that decides its turns, apart from text, sampling, limit."""
+    """A model that takes turns. ``identity`` is all that decides its turns, apart from text, sampling and limit."""
 
     identity: Any
 
@@ -82,4 +82,4 @@ class Chat(Protocol):
         """
 
     def close(self) -> None:
-        """Free its resources."""
+        """Free the chat's resources."""

@@ -1,4 +1,4 @@
-"""Models behind OpenAI-compatible endpoints: hosted ones, or a server of one's own."""
+"""Models behind OpenAI-compatible endpoints: hosted ones, or your own server."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from m1flow.study.settings.endpoints import EndpointSettings
 
 
 class EndpointChat:
-    """A model behind ``{url}/chat/completions`` as a `turns.Chat`; docs/running/endpoints.md says what it survives.
+    """A model behind ``{url}/chat/completions`` as a `turns.Chat`; docs/running/endpoints.md lists what it survives.
 
-    The key is read from the environment, and is in nothing that this class writes, logs or raises.
+    The key is read from the environment, and never appears in what this class writes, logs or raises.
     """
 
     def __init__(self, name: str, settings: EndpointSettings, *, ledger: Ledger, purpose: str, thinks: bool):
@@ -43,16 +43,16 @@ class EndpointChat:
         self._active: Generator[tuple[UserTurn, ModelTurn]] | None = None
 
     def __repr__(self) -> str:
-        """Without the key."""
+        """The endpoint's name and model, without the key."""
         return f"EndpointChat({self.name!r}, model={self.settings.model!r})"
 
     def turns(self, user_turns: Iterable[UserTurn], max_tokens: int) -> Iterator[tuple[UserTurn, ModelTurn]]:
         """Ask all turns, several at a time, and yield the answers as they come.
 
-        While the caller works on a turn, requests under way go on only as far as the operating system buffers them.
+        While the caller works on a turn, requests under way progress only as far as the operating system buffers them.
 
         Raises:
-            M1FlowError: questions have no answer, a limit of the config is reached, or the endpoint takes no request;
+            M1FlowError: questions have no answer, a limit of the config is reached, or the endpoint accepts no request;
                 raised after all available turns are handed over. A rerun asks only for the missing ones.
             KeyboardInterrupt: likewise, after Ctrl-C; the caller isn't interrupted while it works on a turn.
         """
@@ -84,8 +84,9 @@ class EndpointChat:
 def _ctrl_c(on_interrupt: Callable[[], object]) -> Iterator[None]:
     """Let the first Ctrl-C call ``on_interrupt``, and raise KeyboardInterrupt at the end.
 
-    Python raises it at any point of the program: between a response and its entry in the ledger, or where errors are
-    swallowed (as in a finalizer), so that the program would go on. `asyncio.Runner` handles it only while it runs.
+    By default, Python raises KeyboardInterrupt at any point of the program: between a response and its entry in the
+    ledger, or where errors are swallowed (as in a finalizer) and the program goes on. `asyncio.Runner` handles Ctrl-C
+    only while it runs.
     """
     ours = threading.current_thread() is threading.main_thread()
     if not ours or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
@@ -110,7 +111,7 @@ def _ctrl_c(on_interrupt: Callable[[], object]) -> Iterator[None]:
 
 
 def endpoint_identity(settings: EndpointSettings, thinks: bool = False) -> Any:
-    """The settings that decide an endpoint's answers, apart from text, sampling and limit; the URL doesn't."""
+    """The settings that decide an endpoint's answers, apart from text, sampling and limit; the URL doesn't count."""
     identity = {"model": settings.model, "revision": settings.revision, "thinks": thinks}
     changed = {"extra_body": settings.extra_body, "omit": sorted(settings.omit)}
     return ["endpoint", identity | {name: value for name, value in changed.items() if value}]

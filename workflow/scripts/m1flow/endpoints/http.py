@@ -71,7 +71,7 @@ class EndpointHttp:
 
 
 def proxy_for(url: str) -> str | None:
-    """The proxy that the environment sets for a URL (http_proxy, https_proxy, no_proxy); none for this machine."""
+    """The proxy that the environment sets for a URL (http_proxy, https_proxy, no_proxy); None for this machine."""
     parts = urlsplit(url)
     host = parts.hostname or ""
     if host in _LOOPBACK or urllib.request.proxy_bypass(host):

@@ -1,9 +1,9 @@
 """The ledger of endpoints' bills: each response is on disk before it is used; all processes of a study share it.
 
-The ledger is a separate journal. Each process writes lines under its own key, one per response, with the response and
-the process's sums so far. So its newest line is enough to add up, and the next line makes up for a lost one. Under a
-spending cap, the most that requests under way may cost is written before they are sent. If a process is killed, that
-amount stays and counts as spent: the endpoint may have billed it.
+The ledger is a separate journal. Each process writes lines under its own keys (one per account), one line per response,
+with the response and the process's sums so far. So only the newest line of each key has to be added up, and a lost line
+is made up for by the next one. Under a spending cap, the highest possible cost of requests under way is written before
+they are sent. If a process is killed, that amount stays and counts as spent: the endpoint may have billed it.
 """
 
 from __future__ import annotations
@@ -50,12 +50,12 @@ class Price:
 
     @classmethod
     def of(cls, settings: PriceSettings) -> Price:
-        """The prices of the config's ``price``; without one, cached prompt tokens cost as much as others."""
+        """The prices of the config's ``price``; without a price of their own, cached tokens cost as much as others."""
         cached = settings.prompt if settings.cached_prompt is None else settings.cached_prompt
         return cls(settings.prompt, cached, settings.completion)
 
     def cost(self, usage: Usage) -> float:
-        """US dollars."""
+        """The cost of billed tokens, in US dollars."""
         fresh = usage.prompt_tokens - usage.cached_tokens
         prompt_cost = fresh * self.prompt + usage.cached_tokens * self.cached_prompt
         return (prompt_cost + usage.completion_tokens * self.completion) / 1e6
@@ -75,8 +75,8 @@ class Sums:
         cached_tokens: billed cached tokens.
         completion_tokens: billed completion tokens.
         cost: US dollars for these tokens; 0 without a price.
-        unmetered: number of responses without usage, or that never arrived whole.
-        unmetered_cost: the most that unmetered responses may have cost, in US dollars; not in ``cost``.
+        unmetered: number of responses that state no usage or never arrived whole.
+        unmetered_cost: the most that unmetered responses may have cost, in US dollars; not part of ``cost``.
     """
 
     responses: int = 0
@@ -88,7 +88,7 @@ class Sums:
     unmetered_cost: float = 0.0
 
     def add(self, other: Sums) -> None:
-        """Add another's figures."""
+        """Add the figures of other sums."""
         for name, value in vars(other).items():
             setattr(self, name, getattr(self, name) + value)
 
@@ -150,11 +150,11 @@ class Ledger:
 
         Args:
             account: the account of the response.
-            usage: its tokens; None if it states none.
+            usage: the response's tokens; None if it states none.
             cost: US dollars; None without a price or without usage.
             at_most: the most that a response without usage may have cost, in US dollars.
-            response_id: the endpoint's own id, for comparison with its bill.
-            wasted: the reason why its answer can't be used; None if it is used.
+            response_id: the endpoint's id of the response, for comparison with the endpoint's bill.
+            wasted: the reason why the response's answer can't be used; None if it is used.
         """
         tokens = (usage.prompt_tokens, usage.cached_tokens, usage.completion_tokens) if usage else (0, 0, 0)
         sums = Sums(1, *tokens, cost or 0.0, int(usage is None), at_most if usage is None else 0.0)
@@ -168,9 +168,9 @@ class Ledger:
                 self._write(book, response)
 
     def reserve(self, account: Account, amount: float, cap: float) -> bool:
-        """Set an amount aside for a request, unless the sum spent and set aside at its endpoint would exceed the cap.
+        """Set an amount aside for a request, unless the sum spent and set aside at the endpoint would exceed the cap.
 
-        Return it with `release` after the request is over and its response was entered.
+        Call `release` to return the amount once the request is over and its response has been entered.
         """
         with self._mutex, self._exclusive():
             self._look()
@@ -199,7 +199,8 @@ class Ledger:
         """The sums: ``all``, ``purposes`` by name, and ``endpoints`` by name.
 
         Each is a dict of the fields of `Sums`, with two more: ``wasted``, a dict of these fields for responses that
-        couldn't be used, and ``in_flight_cost``, US dollars that requests under way, or of a killed process, may cost.
+        couldn't be used, and ``in_flight_cost``, the US dollars that requests under way, or those of a killed process,
+        may cost.
         """
         books = self._books()
         return {

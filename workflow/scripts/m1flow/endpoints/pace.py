@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 WINDOW = 60.0
-"""Seconds of the window in which endpoints count."""
+"""Length in seconds of the window over which endpoints count."""
 _BURST = 1.0
-"""Seconds' worth of the rate that may be taken at once, so that a late wake-up doesn't slow down the run."""
+"""The amount that may be taken at once, in seconds of the rate, so that a late wake-up doesn't slow down the run."""
 _TICK = 0.001
 
 
@@ -40,7 +40,7 @@ class RateLimit:
         self._next = clock()
 
     def delay(self, amount: float) -> float:
-        """Seconds until an amount may be taken; 0 if at once. An amount over the limit counts as the limit."""
+        """Seconds until an amount may be taken; 0 if it may be now. An amount over the limit counts as the limit."""
         now = self._clock()
         while self._grants and self._grants[0].time + WINDOW <= now:
             self._total -= self._grants.popleft().amount
@@ -93,7 +93,7 @@ class Pace:
         self._resume = max(self._resume, time.monotonic() + seconds)
 
     async def paused(self) -> None:
-        """Wait until no pause is on, then for a random moment, so that requests don't all resume at once."""
+        """Wait until no pause is in effect, then for a random moment, so that requests don't all resume at once."""
         while (left := self._resume - time.monotonic()) > 0:
             await asyncio.sleep(left + random.uniform(0, min(1.0, left / 4)))
 

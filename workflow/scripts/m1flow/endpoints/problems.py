@@ -1,4 +1,4 @@
-"""The errors of a run at an endpoint that lacks answers: one line each, with the key of the config and the cure."""
+"""The errors of a run that ends without all of its answers: one line each, with the config's key and the cure."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ class Problems:
         return self._error("question_seconds", what, "rerun after that time, or raise question_seconds")
 
     def out_of_time(self, answered: int) -> M1FlowError:
-        """The time of the run is over."""
+        """The run has used up its time."""
         what = f"{self._settings.stop_after_minutes:g} minutes are over; {_kept(answered)}"
         return self._error("stop_after_minutes", what, "rerun to go on")
 
     def cap_reached(self, spent: float, next_cost: float, answered: int) -> M1FlowError:
-        """The amount left under the cap may not suffice for another question."""
+        """The amount left under the cap may not be enough for another question."""
         cap = self._settings.spending_cap
         what = f"${spent:,.4f} of ${cap:,.2f} are spent and the next question may cost ${next_cost:,.4f}; "
         cure = f"raise endpoints.{self._name}.spending_cap and rerun"

@@ -79,7 +79,7 @@ class Reply:
 
 
 def defuse(text: str) -> str:
-    """Text in which no model's control token is spelled: a space after the first character of each spelling.
+    """The text with a space after the first character of every spelling of a control token, so that none is left.
 
     A server tokenises the rendered chat template as a whole, so that ``<|im_end|>`` in a question would end the user's
     turn there. Text that can't be UTF-8 (half of a surrogate pair) becomes a question mark.

@@ -43,11 +43,11 @@ _UNUSABLE = 8
 _PROBE = "What is 1 + 1?"
 """Sent if all questions are rejected, to find out whether the endpoint takes any."""
 _OTHER_MODELS = 3
-"""Number of responses of another model, with none of the right one, after which the config must be wrong."""
+"""Number of responses from another model, with none from the right one, after which the config must be wrong."""
 
 
 class _Ended(Exception):
-    """Raised when the run is ending, to send nothing more."""
+    """Raised when the run is ending, so that nothing more is sent."""
 
 
 @dataclass
@@ -140,7 +140,7 @@ class EndpointRun:
             worker.add_done_callback(self._worker_ended)
 
     async def more(self) -> bool:
-        """Wait until turns are ready; False once there will be none."""
+        """Wait until turns are ready; return False once no more will come."""
         while not self.ready and self._workers:
             self._news.clear()
             await self._news.wait()
@@ -262,7 +262,7 @@ class EndpointRun:
         return grant
 
     async def _reserve(self, question: _Question) -> None:
-        """Set the question's worst case aside; near the cap, wait until other requests have returned theirs."""
+        """Set aside the question's worst-case cost; near the cap, wait until other requests have returned theirs."""
         while self._problem is None:
             question.at_most = self._spending.at_most(question.most_tokens)
             if self._spending.reserve(question.at_most):
@@ -310,7 +310,7 @@ class EndpointRun:
         """Enter a response in the ledger, and return its turn.
 
         Raises:
-            Unusable: the response holds no answer, or that of another request or model.
+            Unusable: the response holds no answer, or one from another request or model.
         """
         try:
             reply = read_reply(body)
@@ -377,7 +377,7 @@ class EndpointRun:
             self._end(self._problems.dead(silence, cause, self._tally.answered), cancel=True)
 
     async def _others_succeed(self, cause: str) -> bool:
-        """Whether the endpoint still takes requests, so that a rejected request is at fault itself."""
+        """Whether the endpoint still takes other requests, in which case the rejected request itself is at fault."""
         task, rejected = asyncio.current_task(), time.monotonic()
         assert task is not None
         self._undecided[task] = cause
@@ -395,7 +395,7 @@ class EndpointRun:
             self._probing.add_done_callback(self._probe_ended)
 
     async def _probe(self) -> None:
-        """Decide whether rejected requests are at fault themselves, or the config is."""
+        """Find out whether the rejected requests themselves are at fault, or the config is."""
         cause = next(reversed(self._undecided.values()))
         question = self._question(UserTurn(None, _PROBE))
         question.probe = True

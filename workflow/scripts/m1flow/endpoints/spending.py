@@ -44,7 +44,7 @@ class Spending:
         return self.cap is None or self._ledger.reserve(self._account, amount, self.cap)
 
     def release(self, amount: float) -> None:
-        """Give it back."""
+        """Return an amount that was set aside."""
         if self.cap is not None:
             self._ledger.release(self._account, amount)
 
@@ -55,8 +55,8 @@ class Spending:
     def enter(self, usage: Usage | None, at_most: float, response_id: str | None, wasted: str | None = None) -> None:
         """Enter a response, used or wasted.
 
-        A response may cost more than its worst case, if the endpoint counts tokens over the limit. It then raises the
-        worst case of all that follow.
+        A response may cost more than its worst case, if the endpoint counts tokens over the limit. Such a response
+        raises the worst case of all later ones.
         """
         cost = self.cost(usage)
         self._ledger.enter(self._account, usage, cost, at_most=at_most, response_id=response_id, wasted=wasted)

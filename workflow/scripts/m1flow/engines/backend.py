@@ -17,7 +17,7 @@ class Backend(EngineAbilities):
 
     Attributes:
         package: the Python package that the engine needs.
-        open: loads a model folder, with the settings of the study's section ``engine``.
+        open: the function that loads a model folder, with the settings of the study's section ``engine``.
     """
 
     package: str

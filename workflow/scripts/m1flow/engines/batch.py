@@ -1,4 +1,4 @@
-"""A batch of rows that decode together: their KV cache, joining and leaving rows, and drawing of tokens."""
+"""A batch of rows that decode together: their KV cache, how rows join and leave, and how tokens are drawn."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class _Layer(DynamicLayer):
     _buffers: list[torch.Tensor]
 
     def hold(self, keys: torch.Tensor, values: torch.Tensor) -> None:
-        """Replace the keys and values by other rows or columns."""
+        """Replace the keys and values with those of other rows or columns."""
         self.keys, self.values, self._buffers = keys, values, []
 
     def update(self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any) -> tuple:
@@ -94,7 +94,7 @@ class Batch:
 
     @property
     def width(self) -> int:
-        """Number of the longest row's tokens in the cache."""
+        """Number of tokens that the longest row has in the cache."""
         return self._mask.shape[1]
 
     @property
@@ -195,7 +195,7 @@ def _layers(cache: Cache) -> list[_Layer]:
 
 
 def _draw(logits: torch.Tensor, rows: list[_Row]) -> tuple[list[int], list[float | None]]:
-    """A token for each row and, where a row asked, its log-probability before temperature and top-p."""
+    """A token for each row and, if the row's request asks for it, its log-probability before temperature and top-p."""
     allowed = _without_barred(logits, rows)
     tokens = allowed.argmax(-1)
     sampled = [index for index, row in enumerate(rows) if row.generator is not None]
@@ -222,7 +222,7 @@ def _without_barred(logits: torch.Tensor, rows: list[_Row]) -> torch.Tensor:
 
 
 def _sample(logits: torch.Tensor, rows: list[_Row]) -> torch.Tensor:
-    """Draw by exponential noise: each token has the smallest ratio of noise to probability with its probability."""
+    """Draw with exponential noise: a token's ratio of noise to probability is the smallest with that probability."""
     column = logits.new_tensor([[row.request.sampling.temperature, row.request.sampling.top_p] for row in rows])
     logits = logits / column[:, :1]
     if bool((column[:, 1] < 1).any()):

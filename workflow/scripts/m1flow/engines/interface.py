@@ -14,7 +14,7 @@ from m1flow.study.settings.engine import EngineSettings
 
 @dataclass(frozen=True)
 class Sampling:
-    """Settings for drawing tokens: greedily at temperature 0, else from the request's own stream of the seed."""
+    """Settings for drawing tokens: greedy at temperature 0, else from the request's own stream, seeded by ``seed``."""
 
     temperature: float = 0.0
     top_p: float = 1.0
@@ -31,7 +31,7 @@ class Sampling:
 
 
 class Until(Protocol):
-    """A text that ends a generation, such as a marker of several tokens; it changes no tokens."""
+    """A text that ends a generation, such as a marker of several tokens; it doesn't change the tokens."""
 
     def met(self, token_ids: Sequence[int]) -> bool:
         """Whether the last of these tokens completes the text; called after each token, so it must be quick."""
@@ -53,9 +53,9 @@ class Request:
         max_tokens: maximum number of generated tokens, stop token included; at least one.
         stop: token ids that end the generation. Nothing else does: a model's end-of-text token must be listed here.
         sampling: how tokens are drawn.
-        logprob: whether the completion has its log-probability (at temperature 1, before top-p).
+        logprob: whether the completion comes with its log-probability (at temperature 1, before top-p).
         min_tokens: number of tokens before a stop token may be drawn.
-        given: an existing completion whose log-probability is asked for; nothing is generated.
+        given: an existing completion whose log-probability is wanted; nothing is generated.
         until: a text that also ends the generation. The completion holds all of its tokens, and isn't ``finished``.
         tag: the caller's own value, handed back with the completion.
     """
@@ -91,7 +91,7 @@ class Completion:
 
     Attributes:
         token_ids: the generated tokens, without the stop token.
-        finished: whether a stop token came; else the limit cut the generation.
+        finished: whether a stop token came; otherwise the limit or ``until`` ended the generation.
         stop_token: the stop token that came.
         logprob: the sum of the log-probabilities of ``token_ids``, if asked for.
         token_logprobs: the log-probability of each token.
@@ -134,7 +134,7 @@ class EngineTally:
 class Engine(Protocol):
     """A loaded model that answers requests.
 
-    ``model_id`` names the model's weights, tokenizer, configuration and dtype, and not the engine.
+    ``model_id`` identifies the model's weights, tokenizer, configuration and dtype, but not the engine.
     """
 
     model_id: str

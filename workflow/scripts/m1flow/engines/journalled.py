@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass
 class _Flight:
-    """A generation under way and the requests that wait for it; it covers each one's limit and end."""
+    """A generation under way and the requests that wait for it; it covers the limit and end of each."""
 
     request: Request
     waiting: list[Request] = field(default_factory=list)
@@ -41,7 +41,7 @@ class JournalledEngine:
     Attributes:
         reused: counts of requests answered from the journal, or by a generation that another request had begun.
         generated: counts of requests that had to be generated.
-        seconds: time from the opened engine to the last generation, without the opening.
+        seconds: time in seconds from the end of the engine's opening to the last generation.
     """
 
     def __init__(self, engine_factory: Callable[[], Engine], model_id: str, journal: Journal) -> None:

@@ -29,8 +29,8 @@ def open_engine(model_folder: Path | str, settings: EngineSettings) -> Engine:
         The engine, which refuses requests beyond the abilities that its backend declares.
 
     Raises:
-        M1FlowError: the model folder isn't whole, the engine isn't installed or can't do the settings, or GPUs are
-            asked for and there is none.
+        M1FlowError: the model folder isn't whole, the engine isn't installed or doesn't support the settings, or GPUs
+            are asked for and there are none.
     """
     check_model_folder(model_folder)
     name = _chosen(settings)
@@ -66,7 +66,7 @@ class _LimitedEngine:
         self._engine, self._name, self._backend = engine, name, backend
 
     def submit(self, request: Request) -> None:
-        """Take a request that the engine can do."""
+        """Take a request, unless it is beyond the engine's abilities."""
         if request.until is not None and not self._backend.stops_at_text:
             self._refuse("can't stop at a text, such as a marker of several tokens or a closed box")
         if (request.logprob or request.given) and not self._backend.gives_logprobs:

@@ -23,7 +23,7 @@ _CURE = (
 
 
 class RetryingEngine:
-    """Opens an engine at once, and a second time if memory runs out, at the start or later."""
+    """Opens an engine at once, and again with smaller settings if memory runs out, at the start or later."""
 
     def __init__(
         self, factory: Callable[[EngineSettings], Engine], settings: EngineSettings, context: Callable[[], int]
@@ -33,11 +33,11 @@ class RetryingEngine:
         Args:
             factory: opens an engine with settings.
             settings: the config's ``engine``.
-            context: gives the length of the longest request to come, in tokens with its prompt; smaller settings
+            context: returns the length in tokens of the longest request to come, prompt included; smaller settings
                 allow no more.
 
         Raises:
-            M1FlowError: memory doesn't suffice for the smaller settings either.
+            M1FlowError: memory runs out even with the smaller settings.
         """
         self._factory, self._settings, self._context = factory, settings, context
         self._under_way: dict[int, Request] = {}
@@ -85,7 +85,7 @@ class RetryingEngine:
             raise
 
     def _shrink(self, error: Exception) -> None:
-        """Make the settings smaller once; errors that are not about memory are raised again."""
+        """Make the settings smaller once; errors that are not about memory are re-raised."""
         reason = _out_of_memory(error)
         if reason is None:
             raise error

@@ -1,4 +1,4 @@
-"""Tables as CSV files, written and read by the kinds of their columns."""
+"""Tables as CSV files, written and read according to the kinds of their columns."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ _TO_MARK, _MARKED = re.compile(f"'*{_FORMULA}"), re.compile(f"'+{_FORMULA}")
 
 
 def write_csv(path: Path, table: pd.DataFrame, columns: Mapping[str, Kind]) -> None:
-    """Write a table with the same bytes for the same rows, on every machine.
+    """Write a table; the same rows give the same bytes on every machine.
 
     Characters that hide or reorder text are spelled out. A text that a spreadsheet would take for a formula gets an
     apostrophe before it, which `read_csv` removes.
 
     Args:
         path: the file.
-        table: the rows, with the columns below in this order.
-        columns: what each column holds.
+        table: the rows, with at least the columns of ``columns``.
+        columns: the kind of each column, in the order in which they are written.
     """
     for name, kind in columns.items():
         if kind is Kind.TEXT:
@@ -45,7 +45,7 @@ def read_csv(path: Path, columns: Mapping[str, Kind]) -> pd.DataFrame:
     """Read a table with its texts as they were given to `write_csv`; an empty text is NaN.
 
     Args:
-        path: the file; it may have more columns than those below, or fewer.
+        path: the file; it may have more columns than ``columns``, or fewer.
         columns: the kind of each column. Texts stay texts, even 1000 or NA.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The journal file: append-only records by key, safe against kills and shared between processes."""
+"""The journal file: append-only records by key, which survive kills and are shared between processes."""
 
 from __future__ import annotations
 
@@ -27,12 +27,13 @@ _SYNC_SECONDS = 1.0
 class Journal:
     """An append-only file of records by key, safe to share between processes and threads.
 
-    The index holds one file offset per key, so memory grows with the number of records and not with their length. A key
-    appended again takes its newest record. Lines that are torn or corrupt are skipped and counted in ``skipped``.
+    The index holds one file offset per key, so memory grows with the number of records and not with their length. If a
+    key is appended again, its newest record counts. Lines that are torn or corrupt are skipped and counted in
+    ``skipped``.
     """
 
     def __init__(self, path: Path | str) -> None:
-        """Open ``path``, creating it and its folders where absent, and index what it holds.
+        """Open ``path``, creating it and its folders if they don't exist, and index what it holds.
 
         Raises:
             M1FlowError: the path can't be opened for appending.
@@ -91,7 +92,7 @@ class Journal:
             return json.loads(self._reader.readline())["record"]
 
     def append(self, key: str, record: Any) -> None:
-        """Add a record; it survives the process once this returns, and the machine once it is flushed to the disk.
+        """Add a record, which survives a kill once this returns, and a crash of the machine once it is flushed to disk.
 
         The journal is flushed on `close`, and on an append if the last flush is over a second ago.
 
@@ -145,7 +146,7 @@ class Journal:
         return b"" if size == 0 or os.pread(self._handle, 1, size - 1) == b"\n" else b"\n"
 
     def _scan(self) -> None:
-        """Index the whole lines appended since the last look, by whichever process."""
+        """Index the whole lines appended since the last look, by any process."""
         if os.fstat(self._handle).st_size <= self._scanned:
             return
         self._reader.seek(self._scanned)

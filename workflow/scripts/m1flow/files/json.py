@@ -18,7 +18,7 @@ def write_json(path: Path | str, value: Any) -> None:
 
 
 def read_json(path: Path | str) -> Any:
-    """Read JSON; a missing or broken file is an M1FlowError."""
+    """Read JSON; a missing or broken file raises an M1FlowError."""
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -30,5 +30,5 @@ def read_json(path: Path | str) -> Any:
 
 
 def as_flag(value: Any) -> str:
-    """JSON with sorted keys: equal settings are equal text."""
+    """JSON with sorted keys, so that equal settings give equal text."""
     return json.dumps(value, sort_keys=True, ensure_ascii=False)

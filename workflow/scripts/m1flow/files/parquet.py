@@ -32,7 +32,7 @@ def write_table(
     """Write rows as Parquet, atomically, with the contract's columns first and provenance in the file's metadata.
 
     Args:
-        path: where to.
+        path: the file to write.
         rows: a data frame or a list of mappings; must hold every column of the contract.
         contract: a key of CONTRACTS.
         provenance: what made the table, as returned by `provenance`.
@@ -52,11 +52,11 @@ def write_table(
 
 
 def write_rows(path: Path | str, rows: Iterable[dict], contract: str, *, provenance: dict | None = None) -> None:
-    """Write rows as they come, atomically, without holding them: for tables of long texts.
+    """Write rows as they come, atomically, without holding them all in memory; for tables of long texts.
 
     Args:
-        path: where to.
-        rows: mappings with just the contract's columns.
+        path: the file to write.
+        rows: mappings with exactly the contract's columns.
         contract: a key of CONTRACTS.
         provenance: what made the table, as returned by `provenance`.
     """
@@ -79,7 +79,8 @@ def read_table(
         question_ids: read only these questions' rows; all by default.
 
     Raises:
-        M1FlowError: no such file, not Parquet, a column missing or of another type, a null where none may be.
+        M1FlowError: the file is missing or isn't Parquet, a column is missing or of another type, or there is a null
+            where the contract allows none.
     """
     wanted = columns or CONTRACTS[contract].names
     only = None if question_ids is None else [("question_id", "in", pa.array(question_ids, pa.string()))]
@@ -91,7 +92,7 @@ def iterate_table(path: Path | str, contract: str) -> Iterator[dict]:
     """A table's rows as mappings, with only a part in memory at a time.
 
     Raises:
-        M1FlowError: as `read_table`; raised while iterating if a later part is at fault.
+        M1FlowError: as in `read_table`; raised while iterating if a later part is at fault.
     """
     names = CONTRACTS[contract].names
     file = _readable(path, contract, names, lambda: pq.ParquetFile(path, **_CHECKED))
@@ -119,7 +120,7 @@ def _readable(path: Path | str, contract: str, wanted: list[str], read: Callable
 
 @contextlib.contextmanager
 def _named(path: Path | str) -> Iterator[None]:
-    """Turn what can go wrong with a Parquet file into an error that names it."""
+    """Turn errors in reading a Parquet file into one that names the file."""
     try:
         yield
     except FileNotFoundError:

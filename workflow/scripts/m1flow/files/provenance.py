@@ -53,4 +53,4 @@ def _git_commit() -> str:
 
 
 MANIFEST = ".download.json"
-"""In a folder of files from the hub: their repository, commit and checksums."""
+"""The file with the repository, commit and checksums in a folder downloaded from the hub."""

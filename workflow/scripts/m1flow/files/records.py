@@ -1,4 +1,4 @@
-"""Rows of files of the usual kinds, as mappings; an unreadable file raises a one-line error that names it."""
+"""Rows of files in the usual formats, as mappings; an unreadable file raises a one-line error that names it."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def read_csv_cells(file: Path) -> Iterable[list[str]]:
 
 @contextlib.contextmanager
 def _named(file: Path) -> Iterator[None]:
-    """Turn what can go wrong with a file's content into an error that names it."""
+    """Turn errors in reading a file into one that names the file."""
     try:
         yield
     except FileNotFoundError:

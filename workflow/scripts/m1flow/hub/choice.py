@@ -25,7 +25,7 @@ _SPLIT_NAMES = {"validation": ("validation", "valid", "val"), "dev": ("dev", "de
 
 
 def model_files(repository: Repository, files: Mapping[str, Any]) -> list[str]:
-    """The files of a model to download: at the top of its repository, of the kinds that are used, by name.
+    """The names of a model's files to download: those at the top of its repository, of the kinds that are used.
 
     Raises:
         M1FlowError: the repository has no safetensors.
@@ -41,7 +41,7 @@ def model_files(repository: Repository, files: Mapping[str, Any]) -> list[str]:
 
 
 def split_files(repository: Repository, commit: str, files: Mapping[str, Any], settings: DownloadSettings) -> list[str]:
-    """The files of a split: those of ``files``, else those on the data set's card, else those named after the split."""
+    """The files of a split: those in ``files``, else those on the data set's card, else those named after the split."""
     readable = sorted(name for name in files if Path(name).suffix in READERS and not name.startswith("."))
     if patterns := settings.files:
         patterns = (patterns,) if isinstance(patterns, str) else patterns

@@ -103,7 +103,7 @@ def _check_published(repository: Repository, cached: Path, name: str, chosen: li
 
 
 def _place(cached: Path, target: Path, link: bool) -> None:
-    """Put a cached file in its place: linked if it is huge, else as a copy that outlives the cache."""
+    """Put a cached file in its place: as a symbolic link, or else as a hard link or copy that outlives the cache."""
     target.parent.mkdir(parents=True, exist_ok=True)
     source = cached.resolve()
     if link:

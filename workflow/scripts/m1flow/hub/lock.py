@@ -30,7 +30,7 @@ class Lock:
         return content
 
     def keep(self, key: str, commit: str) -> str:
-        """Lock ``key`` at ``commit``, unless another job was first; returns what is locked."""
+        """Lock ``key`` at ``commit``, unless another job was first; return the locked commit."""
         with FileLock(self.path.with_name(f".{self.path.name}.flock")):
             content = self.read()
             if key not in content:

@@ -17,7 +17,7 @@ def push(folder: Path, repository: str) -> str:
     The token is the hub client's own: HF_TOKEN, or the one stored by ``hf auth login``.
 
     Raises:
-        M1FlowError: no token, no right to write, or the hub can't be reached.
+        M1FlowError: there is no token or no right to write, or the hub can't be reached.
     """
     from huggingface_hub import HfApi, get_token
     from huggingface_hub.errors import HfHubHTTPError

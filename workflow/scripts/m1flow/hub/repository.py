@@ -1,11 +1,12 @@
 """Files from the Hugging Face hub: at a locked commit, retried, verified against the hub's checksums, cached as files.
 
 `huggingface_hub` is used, not `datasets`: it gives one commit, the list of its files with their hashes, and exactly
-their bytes. `datasets.load_dataset` itself decides which files a split has, may take the hub's converted copy instead,
-and records neither. Only data and safetensors are ever fetched: no pickles, no code, no loading scripts.
+their bytes. `datasets.load_dataset` decides by itself which files a split has, may take the hub's converted copy
+instead, and records neither. Only data and safetensors are ever fetched: no pickles, no code, no loading scripts.
 
 An interrupted transfer is resumed within a job. After a kill, complete files are taken from the hub's cache (HF_HOME),
-whichever study fetched them. The token is HF_TOKEN of the environment; it is neither stored nor logged.
+whichever study fetched them. The token is taken from the environment variable HF_TOKEN; it is neither stored nor
+logged.
 """
 
 from __future__ import annotations
@@ -33,13 +34,13 @@ class MissingRevision(M1FlowError):
 
 
 class Repository:
-    """One data set or model on the hub. Its problems are M1FlowErrors that begin with ``where``."""
+    """One data set or model on the hub. Problems with it are M1FlowErrors that begin with ``where``."""
 
     def __init__(self, hub: str, kind: str, where: str, attempts: int = ATTEMPTS, first_wait: float = FIRST_WAIT):
         """Name a repository; the hub is not asked yet.
 
         Args:
-            hub: its id, "owner/name".
+            hub: the repository's id, "owner/name".
             kind: "dataset" or "model".
             where: "config: <key>", for messages.
             attempts: number of times a request is made before it counts as failed.

@@ -1,1 +1,1 @@
-"""Model folders, tokenizers, reasoning formats, and claims of GPUs."""
+"""Model folders, tokenizers, reasoning formats, and claiming of GPUs."""

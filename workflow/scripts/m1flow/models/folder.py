@@ -1,4 +1,4 @@
-"""Model folders in Hugging Face's layout: written whole or not at all, checked before use, identified, described."""
+"""Model folders in Hugging Face's layout: checks before use, identity, recorded hashes, copies and links."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _REMEMBER_FROM = 64 << 20  # bytes; smaller files are hashed each time
 
 
 def check_model_folder(folder: Path | str) -> Path:
-    """Check that a Hugging Face model folder is whole, without loading it; returns it.
+    """Check that a Hugging Face model folder is whole, without loading it; return the folder.
 
     Raises:
-        M1FlowError: names the folder, the file that is missing or broken, and the cure.
+        M1FlowError: a file is missing or broken; the message names the folder, the file and the cure.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -59,7 +59,8 @@ def check_model_folder(folder: Path | str) -> Path:
 def model_id(folder: Path | str, dtype: str = "float32") -> str:
     """A model's identity: a hash of its weights, tokenizer and configuration, and the dtype it runs in.
 
-    Files of 64 MB and more are hashed once: their hash is remembered in the user's cache folder by path, size and time.
+    Files of 64 MB and more are hashed once: their hash is remembered in the user's cache folder by path, size and
+    modification time.
 
     Raises:
         M1FlowError: the folder isn't whole, or its weights differ from those that `seal` recorded.
@@ -105,7 +106,7 @@ def link_files(source: Path | str, target: Path) -> None:
 
 
 def context_length(folder: Path | str, max_model_len: int | None) -> int:
-    """The longest prompt with its completion, in tokens: ``max_model_len``, or by default the model's own length.
+    """The maximum length of a prompt with its completion, in tokens: ``max_model_len`` or, by default, the model's own.
 
     Args:
         folder: the model folder.
@@ -147,7 +148,7 @@ def _check_no_code(path: Path, config: Any) -> None:
 
 
 def _check_weights(folder: Path, shard: Path) -> None:
-    """Refuse a file that isn't whole safetensors, as an interrupted download leaves it."""
+    """Refuse a file that isn't whole safetensors, such as one left by an interrupted download."""
     if not shard.is_file():
         raise M1FlowError(f"{folder}: {shard.name} is missing, which the index lists; download the model again")
     from safetensors import SafetensorError, safe_open

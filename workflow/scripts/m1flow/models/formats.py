@@ -1,4 +1,4 @@
-"""Reasoning formats: the markers around thinking, and encoding in which data can't form control tokens."""
+"""Reasoning formats: the markers around thinking, and an encoding in which data can't form control tokens."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _TURN_ENDS = ("<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|end_of_text|>")
 
 @dataclass(frozen=True)
 class TrainingExample:
-    """One training example as token ids; the loss counts ``input_ids[prompt_tokens:]``, the assistant's turn.
+    """One training example as token ids; only the assistant's turn, ``input_ids[prompt_tokens:]``, counts in the loss.
 
     ``thinking_tokens`` and ``answer_tokens`` count the reasoning and the answer without the format's markers.
     """
@@ -67,24 +67,24 @@ class Formatter:
             self.thinking_stop = self.answer_stop | set(self.natural_end[:1])
 
     def prompt(self, text: str) -> list[int]:
-        """A user turn and the opening of the assistant's turn, by the tokenizer's chat template."""
+        """Token ids of a user turn and the opening of the assistant's turn, by the tokenizer's chat template."""
         return [*self._before, *self.encode(text), *self._after]
 
     def encode(self, text: str) -> list[int]:
-        """Token ids of text from data or a model, without control tokens whatever the text."""
+        """Token ids of text from data or a model, never with control tokens, whatever the text."""
         return self._safe(text)
 
     def template(self, text: str) -> list[int]:
-        """Token ids of text from the config, in which control tokens are meant."""
+        """Token ids of text from the config, in which spellings of control tokens count as such."""
         return self._tokenizer.encode(text, add_special_tokens=False) if text else []
 
     def decode(self, ids: Iterable[int]) -> str:
-        """The text of token ids, control tokens spelled out."""
+        """The text of token ids, with control tokens spelled out."""
         return self._tokenizer.decode(list(ids), skip_special_tokens=False, clean_up_tokenization_spaces=False)
 
     @cached_property
     def token_texts(self) -> list[str]:
-        """Each token's text, alone."""
+        """The text of each token by itself."""
         return [self.decode([token]) for token in range(len(self._tokenizer))]
 
     def answer_opening(self, natural: bool) -> list[int]:

@@ -62,7 +62,7 @@ def claimed_gpus(count: int) -> Iterator[list[str]]:
 def claiming_gpus(count: int, opening: Callable[[], Opened]) -> Iterator[Callable[[], Opened]]:
     """Yield a function that claims GPUs and opens an engine on them; the GPUs are released at the end.
 
-    Therefore a job whose journal holds all answers doesn't wait for a GPU.
+    A job whose journal holds all answers therefore never waits for a GPU.
 
     Args:
         count: number of GPUs, as in `claimed_gpus`.
@@ -87,7 +87,7 @@ def free_memory() -> None:
 
 
 def avoid_slow_attention() -> None:
-    """Keep PyTorch from cuDNN's attention, which it prefers on Hopper GPUs for 16-bit numbers.
+    """Keep PyTorch from using cuDNN's attention, which it prefers on Hopper GPUs for 16-bit numbers.
 
     cuDNN makes a new plan for every shape, and shapes change with every generated token and every training batch.
     """
@@ -97,7 +97,7 @@ def avoid_slow_attention() -> None:
 
 
 def _take(visible: Mapping[str, str], count: int) -> dict[str, IO]:
-    """Lock the first free GPUs; gives the locks by GPU name."""
+    """Lock the first free GPUs; return the locks by GPU name."""
     warned = False
     while True:
         taken: dict[str, IO] = {}
@@ -135,16 +135,16 @@ def _visible_gpus() -> dict[str, str]:
 
 
 def _unique(name: str, listed: list[str]) -> str:
-    """A GPU's UUID, since schedulers call different GPUs 0, each in its job; else its name with machine and job."""
+    """A GPU's UUID, since 0 may be a different GPU in each job of a scheduler; else its name with machine and job."""
     if name.isdecimal() and int(name) < len(listed):
         return listed[int(name)]
     if name.isdecimal():
         return "-".join([socket.gethostname(), os.environ.get("SLURM_JOB_ID", ""), name])
-    return next((uuid for uuid in listed if uuid.startswith(name)), name)  # CUDA takes a UUID's beginning, too
+    return next((uuid for uuid in listed if uuid.startswith(name)), name)  # CUDA also takes the beginning of a UUID
 
 
 def _listed_gpus() -> list[str]:
-    """UUIDs of the GPUs that this job may use, by number; none without NVIDIA's program."""
+    """UUIDs of the GPUs that this job may use, in the order of their numbers; none without nvidia-smi."""
     try:
         listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=60, check=True)
     except (OSError, subprocess.SubprocessError):

@@ -11,7 +11,7 @@ class MarkerEnd:
     """The end of thinking in a format whose marker is plain text, such as ``## Final Response``."""
 
     def __init__(self, marker: str, decode: Decode, token_texts: Sequence[str]):
-        """Watch for ``marker``; ``token_texts`` is the text of each token id, alone."""
+        """Watch for ``marker``; ``token_texts`` holds the text of each token id by itself."""
         self.marker, self._decode = marker, decode
         ends = tuple(marker[n:] for n in range(len(marker)))
         self._last = frozenset(
@@ -19,7 +19,7 @@ class MarkerEnd:
         )
 
     def met(self, token_ids: Sequence[int]) -> bool:
-        """Whether the last token completes the marker; each of its tokens spells at least one of its characters."""
+        """Whether the last token completes the marker; every token of the marker spells at least one character."""
         return (
             bool(token_ids)
             and token_ids[-1] in self._last

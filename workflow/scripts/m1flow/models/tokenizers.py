@@ -1,4 +1,4 @@
-"""Tokenizers: loaded without running code, identified, and encoding text so that data can't form control tokens."""
+"""Tokenizers: loading without running code, identity, and encoding in which data can't form control tokens."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ def tokenizer_fingerprint(folder: Path | str) -> str:
 
 
 class SafeEncoder:
-    """Encodes text piecewise so that no control token of the tokenizer can match: each one's spelling is split.
+    """Encodes text piecewise so that no control token of the tokenizer can match: every spelling of one is split.
 
-    Tokenizers match added tokens (``<|im_end|>``, ``</think>``) in the raw text before anything else, flagged special
-    or not. Splitting every occurrence after its first character leaves pieces without a control token, whose ids decode
-    to the same text.
+    Tokenizers match added tokens (``<|im_end|>``, ``</think>``) in the raw text before anything else, whether flagged
+    special or not. Splitting every occurrence after its first character leaves pieces without a control token, whose
+    ids decode to the same text.
     """
 
     def __init__(self, tokenizer: Any):

@@ -35,24 +35,25 @@ def build_pool(
     origins: Mapping[str, Mapping[str, str]] | None = None,
     processes: int = 1,
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict]:
-    """Deduplicate within and across sources, drop questions that a benchmark asks, and measure how many are found.
+    """Deduplicate within and across sources, drop questions that a benchmark asks, and count the planted copies caught.
 
-    The first of duplicates is kept, in the order of ``sources`` and of their rows. Duplicates are found before
+    Of duplicates, the first is kept, in the order of ``sources`` and of their rows. Duplicates are found before
     contamination, so that a near copy of a contaminated question is removed with it.
 
     Args:
         sources: questions tables.
         benchmarks: questions tables that must not leak into training.
-        settings: the study's. From ``similarity`` on (`fuzz.ratio`, 0-100) two questions, with their options, are
-            duplicates; 100 asks for equality (ignoring case, and for benchmark questions formatting).
+        settings: the study's ``pool`` settings. Two questions, with their options, are duplicates if their `fuzz.ratio`
+            (0-100) is at least ``similarity``; 100 asks for equality (ignoring case and, for benchmark questions,
+            formatting).
         origins: under "sources" and "benchmarks": name -> the upstream data set that its ``origin_id``s come from.
-        processes: the maximum number; the result doesn't depend on it.
+        processes: the maximum number of processes; the result doesn't depend on it.
 
     Returns:
-        The pool (questions contract); the removed rows (pool_removed contract, with ``rule``, the test that caught it);
-        and counts: per source ``questions``, ``duplicate``, ``contaminated``, ``kept``, the same in ``total``,
-        ``contaminated_by`` benchmark, ``rules`` by reason, ``decontamination``: the mode, and ``recall``: by kind and
-        mode the numbers of copies ``planted`` and ``caught``.
+        The pool (questions contract); the removed rows (pool_removed contract, with ``rule``, the test that caught
+        each); and counts: ``questions``, ``duplicate``, ``contaminated`` and ``kept``, for each of ``sources`` and in
+        ``total``; ``contaminated_by`` benchmark; ``rules`` by reason; ``decontamination``, the mode; and ``recall``,
+        the numbers of copies ``planted`` and ``caught`` by kind and mode.
 
     Raises:
         M1FlowError: ids collide, a benchmark is also a source, or no question of a source is left.
@@ -79,7 +80,7 @@ def build_pool(
 
 
 def _concat(tables: Sequence[pd.DataFrame], section: str) -> pd.DataFrame:
-    """All tables as one; ids must tell questions apart."""
+    """All tables as one; each id must stand for one question."""
     columns = CONTRACTS["questions"].names
     if not tables:
         return pd.DataFrame(columns=columns)
@@ -107,7 +108,7 @@ def _refuse_same_sets(
     questions: pd.DataFrame,
     origins: Mapping[str, Mapping[str, str]],
 ) -> None:
-    """Refuse a benchmark that is also a source: to train on it, or to remove all of it, is hardly intended."""
+    """Refuse a benchmark that is also a source: neither training on it nor removing all of it can be intended."""
     holders: dict[Any, set[str]] = {}
     for source, question, origin in zip(
         pool["source"], folded, origin_keys(pool, origins.get("sources", {})), strict=True
@@ -148,7 +149,7 @@ def _duplicates(
     keys = origin_keys(pool, origins)
     for row, text in enumerate(texts):
         first.setdefault(text, row)
-    # Equal texts have the same similar texts, so only the first of equal ones is compared.
+    # Equal texts have the same similar texts, so only the first of several equal texts is compared.
     distinct = list(first)
     earlier: dict[int, list[tuple[int, float]]] = {}
     for i, j, score in zip(*similar_pairs(distinct, distinct, threshold, processes), strict=True):

@@ -27,13 +27,13 @@ RECOGNISABLE = 18.0
 """In nats: if stem and right answer have this surprise together, only the same question has both."""
 
 LONG_WORDS = 25
-"""Number of words from which on a stem with one word replaced is still the same question."""
+"""A stem with at least this many words is still the same question if one word is replaced."""
 
 PASSAGE_WORDS = 40
-"""Number of words from which on a context is a passage, not a heading."""
+"""A context with at least this many words is a passage, not a heading."""
 
 ALL, NEARLY_ALL, MOST, MANY, HALF, FEW = 0.999, 0.9, 0.75, 0.65, 0.5, 0.1
-"""Shares of surprise. Unrelated questions on one subject share up to half of a stem's word pairs, rarely 0.65."""
+"""Shares of surprise. Unrelated questions on one subject share up to 0.5 of a stem's word pairs, but rarely 0.65."""
 
 
 class Match(NamedTuple):
@@ -53,7 +53,7 @@ class BenchmarkIndex:
         pool: folded questions whose words are counted, to tell rare words from common ones.
         similarity: 0-100, for `fuzz.ratio`; at 100 only equal questions match.
         origins: see `origin_keys`.
-        processes: the maximum number.
+        processes: the maximum number of processes.
     """
 
     def __init__(
@@ -142,7 +142,8 @@ class BenchmarkIndex:
         question = self._folded[position]
         if self._surprise[position] >= SPECIFIC or question.joined[1] == candidate.joined[1]:
             return True
-        # Equality is asked for where questions come from templates: there, equal texts are one question, common or not.
+        # Equality (100) is asked for if questions come from templates; then equal texts are the same question, common
+        # or not.
         return question.answer == candidate.answer and (self.similarity >= EXACT or self._is_recognisable(position))
 
     def _is_recognisable(self, position: int) -> bool:
@@ -174,7 +175,7 @@ class BenchmarkIndex:
         return "context" if self._held(pairs, candidate) >= NEARLY_ALL else None
 
     def _judge_stem(self, position: int, candidate: FoldedQuestion) -> str | None:
-        """The rule by which ``candidate`` asks this benchmark question, or None."""
+        """The rule by which ``candidate`` counts as a copy of this benchmark question, or None."""
         question = self._folded[position]
         pairs = self._held(set(word_pairs(question.stem)), candidate)
         answer = question.answer == candidate.answer
@@ -182,7 +183,7 @@ class BenchmarkIndex:
         if self._surprise[position] >= DISTINCTIVE:
             if pairs >= ALL:
                 return "contained"
-            # Dropped words are not replaced by others; in a short stem, a replaced word makes another question.
+            # Dropping words adds no new ones; in a short stem, replacing a word makes a different question.
             in_place = len(question.stem.split()) >= LONG_WORDS or self._new(question, candidate) <= FEW
             if pairs >= (MANY if options >= HALF else MOST) and (in_place or answer or options >= HALF):
                 return "words"

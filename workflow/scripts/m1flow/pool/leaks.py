@@ -1,7 +1,7 @@
 """Benchmark questions in the training data, of benchmarks that the pool isn't decontaminated against.
 
 The whole pool is searched once: the questions of every dataset come from the pool, so the leaks in a dataset follow
-from its ids. The tests are those of decontamination, and words are counted in all sources' questions as there.
+from its ids. The tests are those of decontamination, and, as there, words are counted in the questions of all sources.
 Therefore a training question is found here if and only if decontamination against the benchmark would have removed it
 from the pool.
 """
@@ -28,7 +28,7 @@ def find_leaks(
     origins: Mapping[str, Mapping[str, str]] | None = None,
     processes: int = 1,
 ) -> pd.DataFrame:
-    """Every pair of a benchmark question and a training question that copies it, each once, by its most similar match.
+    """Every pair of a benchmark question and a training question that copies it, once, with its most similar match.
 
     Args:
         pool: questions table.
@@ -37,7 +37,7 @@ def find_leaks(
         settings: see `building.build_pool`.
         trained_on: names of datasets and corpora that models were trained on -> ids of their questions.
         origins: see `building.build_pool`.
-        processes: the maximum number; the result doesn't depend on it.
+        processes: the maximum number of processes; the result doesn't depend on it.
 
     Returns:
         Rows of the leaked contract: benchmarks and their questions in order, training questions in the pool's order.

@@ -58,7 +58,7 @@ class FoldedQuestion:
 
     @property
     def text(self) -> str:
-        """The whole text between spaces, so that `in` finds whole words."""
+        """The whole text with a space at either end, so that `in` finds whole words."""
         return f" {self.body} {' '.join(self.options)} "
 
     @cached_property
@@ -130,7 +130,7 @@ class Rarity:
         return sum(map(self.word, words))
 
     def are_common(self, options: Iterable[str]) -> bool:
-        """Whether more than one question in a thousand has exactly these options (yes, no and maybe)."""
+        """Whether more than one question in a thousand has exactly these options (such as yes, no and maybe)."""
         return self._option_sets[frozenset(options)] > 3 + self._questions / 1000
 
 

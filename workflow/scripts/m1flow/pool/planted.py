@@ -36,11 +36,11 @@ def planted_copies(benchmarks: pd.DataFrame, size: int, seed: int) -> dict[str, 
     Args:
         benchmarks: questions table.
         size: number of questions to copy in each kind; all if there are fewer.
-        seed: draws the sample and the disguises.
+        seed: determines the sample and the disguises.
 
     Returns:
         Kind -> questions table, in the same order for all kinds; a kind leaves out questions that it can't change
-        (one sentence can't be reordered). Ids and origins differ from those of all questions.
+        (one sentence can't be reordered). Ids and origins differ from those of all other questions.
     """
     sample = benchmarks.sample(min(size, len(benchmarks)), random_state=seed)
     found = {}

@@ -6,10 +6,10 @@ and b. Two bounds follow, and only pairs within both are compared:
 * the lengths differ by at most D;
 * one insertion or deletion changes the bag of a text's q-grams by at most ``2q - 1`` members, so the two bags differ in
   at most ``(2q - 1) D`` (Ukkonen 1992, for indels). A member is a q-gram and its number (the first "th", the second
-  "th", ...); hashing members to the bits of a signature can only bring bags closer, so the number of bits that differ
-  is within that bound too, and that is counted for 100 million pairs a second.
+  "th", ...); hashing members to the bits of a signature can only bring bags closer, so the number of differing bits is
+  within that bound too, and it can be counted for 100 million pairs a second.
 
-Both bounds hold for every pair, so decisions are those of comparing all pairs.
+Both bounds hold for every similar pair, so the result is the same as from comparing all pairs.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from m1flow.study.settings.pool import EXACT
 log = logging.getLogger(__name__)
 
 ALONE_BELOW = 50_000_000
-"""Number of pairs within the length bound from which on a second process is worth starting."""
+"""With fewer pairs than this within the length bound, a second process isn't worth starting."""
 
 TILE_ROWS, TILE_COLUMNS = 32, 4096
 """Size of a tile of pairs compared together: 1 MB for one word of their signatures, which fits a core's cache."""
@@ -58,7 +58,8 @@ class Pairs(NamedTuple):
 class Level:
     """The signature of texts up to ``longest`` characters: ``q``-grams hashed to ``bits`` bits.
 
-    Every choice is lossless. These values pass under one in a thousand unrelated medical questions of similar length.
+    Every choice is lossless. These values let through fewer than one in a thousand pairs of unrelated medical questions
+    of similar length.
     """
 
     longest: float
@@ -83,12 +84,12 @@ def similar_pairs(left: Sequence[str], right: Sequence[str], threshold: float, p
 
     Args:
         left: texts.
-        right: texts; the same object again for the pairs i < j of one list.
+        right: texts; pass the same object as ``left`` for the pairs i < j of one list.
         threshold: 0-100; 100 asks for equality and costs no comparisons.
-        processes: the maximum number. The result doesn't depend on it.
+        processes: the maximum number of processes. The result doesn't depend on it.
 
     Returns:
-        The pairs, sorted by i, then j. Only the result's memory grows: give distinct texts if many are equal.
+        The pairs, sorted by i, then j. Memory grows only with the result, so pass distinct texts if many are equal.
     """
     if threshold >= EXACT:
         return _sorted_pairs(_equal_pairs(left, right))
@@ -125,9 +126,9 @@ def _similar(start: int) -> Pairs:
 
 
 class _Sorted:
-    """Texts in the order of their lengths, without the empty ones, and their signatures, made when first needed.
+    """Texts in the order of their lengths, without empty ones, with their signatures, which are made when first needed.
 
-    With ``files`` (the beginning of their paths), processes make signatures together and share their memory.
+    With ``files`` (the beginning of the paths of signature files), processes make signatures together and share memory.
     """
 
     def __init__(self, texts: Sequence[str], band: float, files: Path | None = None):
@@ -141,7 +142,7 @@ class _Sorted:
         self._signatures: dict[Level, np.ndarray] = {}
 
     def place(self, length: float, side: Literal["left", "right"] = "left") -> int:
-        """The place where texts of this length begin, or with side "right" end."""
+        """The place where texts of this length begin, or, with side "right", end."""
         return int(np.searchsorted(self.lengths, length, side))
 
     def span(self, level: Level) -> tuple[int, int]:
@@ -204,7 +205,7 @@ class _Join:
         getattr(self, side).sign(level, low, high)
 
     def similar(self, task: int) -> Pairs:
-        """The similar pairs of the rows from ``task`` on."""
+        """The similar pairs of the TASK_ROWS rows from ``task`` on."""
         found = []
         waiting: list[tuple[np.ndarray, np.ndarray]] = []
         count = 0
@@ -289,7 +290,7 @@ def _sign(texts: Sequence[str], level: Level) -> np.ndarray:
 
 
 def _bags(texts: Sequence[str], q: int) -> tuple[np.ndarray, np.ndarray]:
-    """The members of all texts' bags of q-grams: each one's text, and a number for the q-gram and its occurrence."""
+    """The members of all texts' bags of q-grams: for each, the text and a number for the q-gram and its occurrence."""
     codes = np.frombuffer("".join(texts).encode("utf-32-le", "surrogatepass"), np.uint32)
     owner = np.repeat(np.arange(len(texts), dtype=np.uint64), np.fromiter(map(len, texts), np.int64, len(texts)))
     count = max(0, len(codes) - q + 1)

@@ -1,1 +1,1 @@
-"""The tables of a study: a module each, whose name is the table's."""
+"""The tables of a study, one module each; a table has the name of its module."""

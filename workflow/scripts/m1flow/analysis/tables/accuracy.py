@@ -16,7 +16,7 @@ def make(*, sweeps: Sequence[Path], cue: str | None = None) -> pd.DataFrame:
 
     Args:
         sweeps: scored sweeps.
-        cue: the study's first.
+        cue: the study's first cue; cells without extensions don't depend on it.
     """
     rows = read_sweeps(sweeps, cue)
     return cells(rows[rows["extensions"] == 0])

@@ -1,16 +1,16 @@
-"""What a model reaches when its budget was fixed beforehand, chosen on other questions, or picked with hindsight.
+"""The accuracy of a model whose budget is fixed beforehand, chosen on other questions, or picked with hindsight.
 
 Three ways to choose one budget:
-    largest: the largest, fixed before looking;
-    chosen: the most accurate on one random half of the questions, scored on the other half, in the random splits that
-        early exit has as well. A question's result is its mean over splits;
-    oracle: the most accurate on the very questions it is scored on, as in the paper's main table. It flatters itself:
-        its interval holds for all budgets at once, and so for the one that was picked, but its value stays too high.
-For a macro average one budget is chosen for all benchmarks. Of budgets that are equally accurate the smallest is taken.
+    largest: the largest budget, fixed before seeing any results;
+    chosen: the most accurate budget on a random half of the questions, scored on the other half, over the same random
+        splits as in early exit. A question's result is its mean over the splits;
+    oracle: the most accurate budget on the very questions that it is scored on, as in the paper's main table. Its value
+        is biased upwards. Its interval holds for all budgets at once, and so also for the one that was picked.
+For a macro average, one budget is chosen for all benchmarks. Of equally accurate budgets, the smallest is taken.
 
 The interval of the oracle's budget is the percentile interval of the best budget over bootstrap draws of the questions
-(Efron and Tibshirani 1993, ch. 13). Where the curve is flat the best budget is not a stable quantity, and the interval
-is then wide, but not exact.
+(Efron and Tibshirani 1993, ch. 13). If the curve is flat, the best budget isn't a stable quantity; its interval is then
+wide, but not exact.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ LARGEST, CHOSEN, ORACLE = "largest", "chosen", "oracle"
 
 
 def make(*, sweeps: Sequence[Path], cue: str | None = None) -> pd.DataFrame:
-    """The table of scored sweeps; the cue is whose extensions count, by default the first in each sweep."""
+    """Make the table from scored sweeps; of several cues, only ``cue`` counts (by default, each sweep's first)."""
     return budget_choice_table(read_by_model(sweeps, cue))
 
 
@@ -55,14 +55,14 @@ TABLE = Table(
 
 
 def budget_choice_table(models: Mapping[str, Sequence[Grid]]) -> pd.DataFrame:
-    """Every model with several budgets, chosen in three ways.
+    """The accuracy of every model with several budgets, with the budget chosen in three ways.
 
     Args:
         models: each model's grids, as `grids.by_model` gives them.
 
     Returns:
-        The table's columns. ``budget`` is what was fixed, most often chosen, or best; ``budget_low`` to ``budget_high``
-        holds 95 % of the choices made in the splits, or is the interval of the best budget.
+        The table's columns. ``budget`` is the fixed, the most often chosen, or the best budget; ``budget_low`` to
+        ``budget_high`` is the range of 95 % of the choices in the splits, or the interval of the best budget.
     """
     rows = []
     for model, grids in models.items():
@@ -102,16 +102,17 @@ def crossed(
     """Choose a column on one half of the questions and score it on the other, in every split.
 
     Args:
-        right: benchmark to (question, budget); one budget is chosen for all benchmarks together.
-        halves: benchmark to `choosing.random_halves` of its questions.
+        right: by benchmark, the shares of right samples, (question, budget); one budget is chosen for all benchmarks
+            together.
+        halves: by benchmark, the `choosing.random_halves` of its questions.
 
     Returns:
-        Each question's mean over the splits, by benchmark, (question, 1); and the columns that were chosen.
+        By benchmark, each question's mean over the splits, (question, 1); and the column chosen on each half.
     """
-    # Benchmarks with a single question have an empty half: they don't count in that choice.
+    # A benchmark with a single question has an empty half, and doesn't count in the choice on that half.
     counted = {name: np.maximum(halves[name].sum(axis=1, keepdims=True), 1) for name in right}
     choices = best_of(np.mean([halves[name] @ array / counted[name] for name, array in right.items()], axis=0))
-    # Each split scores a question once: in the half that it wasn't chosen on.
+    # Each split scores a question once: under the budget chosen on the half that the question isn't in.
     scored = {
         name: ((~halves[name]) * array[:, choices].T).sum(axis=0)[:, None] / SPLITS for name, array in right.items()
     }

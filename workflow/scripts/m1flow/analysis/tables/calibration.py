@@ -1,17 +1,18 @@
-"""Calibration: is a model right as often as it is sure, and does it know which answers to withhold?
+"""Calibration: is a model right as often as its confidence says, and does it know which answers to withhold?
 
 Scores and their sources:
     Overconfidence: mean confidence minus accuracy.
     Expected calibration error (ECE), ten bins of equal width: Naeini, Cooper and Hauskrecht 2015, AAAI; Guo et al.
-        2017, arXiv 1706.04599. Bins of equal mass: Nixon et al. 2019, arXiv 1904.01685. ECE is biased upwards, as the
-        noise of bins never cancels; ``ece_by_chance`` is what so many questions would show of a calibrated model.
+        2017, arXiv 1706.04599. Bins of equal mass: Nixon et al. 2019, arXiv 1904.01685. ECE is biased upwards, because
+        the noise of the bins never cancels; ``ece_by_chance`` is the ECE to expect of a perfectly calibrated model on
+        as many questions.
     Root mean square calibration error without that bias: Kumar, Liang and Ma 2019, arXiv 1909.10155, section 4, with
         variances over questions as clusters; bins of equal mass.
-    Brier score: Brier 1950, Mon. Weather Rev. 78:1, of "the answer is right".
+    Brier score: Brier 1950, Mon. Weather Rev. 78:1, for the event "the answer is right".
     Risk and coverage, and the area under their curve (AURC): Geifman and El-Yaniv 2017, arXiv 1705.08500; Geifman,
-        Uziel and El-Yaniv 2019, arXiv 1805.08206. Its interval by the infinitesimal jackknife over questions (Jaeckel
-        1972; Efron 1982, The Jackknife, the Bootstrap and Other Resampling Plans, ch. 6).
-What confidence is: `confidence`.
+        Uziel and El-Yaniv 2019, arXiv 1805.08206. Its interval is from the infinitesimal jackknife over questions
+        (Jaeckel 1972; Efron 1982, The Jackknife, the Bootstrap and Other Resampling Plans, ch. 6).
+For what counts as confidence, see `confidence`.
 """
 
 from __future__ import annotations
@@ -37,7 +38,8 @@ def make(*, sweeps: Sequence[Path]) -> pd.DataFrame:
         sweeps: scored sweeps; cells without any log-probability are left out.
 
     Returns:
-        The table's columns: ``n`` counts answers, ``read`` those that could be read; ``accuracy`` is of those.
+        The table's columns: ``n`` counts all answers, ``read`` those that could be read; ``accuracy`` is that of the
+        latter.
     """
     rows = []
     for path in sorted(sweeps):
@@ -82,7 +84,7 @@ TABLE = Table(
 
 
 def scores(cell: ConfidentAnswers) -> dict[str, float]:
-    """Every score of the table."""
+    """The table's numbers for one cell, by column."""
     read, residual = cell.read, cell.residuals
     counted = np.bincount(cell.question[read], minlength=cell.questions)
     squares = np.bincount(cell.question[read], residual[read] ** 2, cell.questions)
@@ -113,7 +115,7 @@ def scores(cell: ConfidentAnswers) -> dict[str, float]:
 
 
 def equal_width(sure: np.ndarray) -> np.ndarray:
-    """The bin of each confidence, BINS of the same width from 0 to 1."""
+    """The bin of each confidence, among BINS bins of equal width from 0 to 1."""
     return np.minimum((sure * BINS).astype(int), BINS - 1)
 
 
@@ -149,16 +151,16 @@ class _Bins:
         return float((self.share() * np.abs(self.mean())).sum())
 
     def by_chance(self) -> float:
-        """The mean of `error` had every bin's residual a mean of 0: half-normal noise."""
+        """The `error` to expect if every bin's true mean residual were 0: the mean of half-normal noise."""
         return float((self.share() * np.sqrt(2 / np.pi * self.variance())).sum())
 
     def debiased_error(self) -> tuple[float, float, float]:
-        """The root mean square error, noise taken off, with its interval."""
+        """The root mean square error with the noise subtracted, and its interval."""
         noise = float((self.share() * self.variance()).sum())
         squared = float((self.share() * self.mean() ** 2).sum()) - noise
         draws = mean_draws(np.hstack([self.sums, self.counts]), self.salt)
         sums, counts = draws[:, :BINS], draws[:, BINS:]
-        # A resample has the noise of the sample and its own.
+        # A resample has the noise of the sample as well as its own, so the noise is subtracted twice.
         counts = np.maximum(counts, 1e-12)  # a resample may leave a bin out
         drawn = (sums**2 / counts).sum(axis=1) / counts.sum(axis=1) - 2 * noise
         low, high = percentiles(drawn)
@@ -167,13 +169,13 @@ class _Bins:
 
 
 def selective(cell: ConfidentAnswers) -> dict[str, float]:
-    """AURC with its interval, that of the best order of the same answers, and that of a random one (the error rate)."""
+    """The AURC with its interval, and those of the same answers in the best and in a random order (the error rate)."""
     wrong, order = errors_in_order(cell)
     n = len(wrong)
     ranks = np.arange(1, n + 1)
     risk = np.cumsum(wrong) / ranks
     aurc = float(risk.mean())
-    # What a little more weight on an answer would change: on its own risk, and on all the risks after it.
+    # What a little more weight on an answer would change: its own risk, and all the risks after it.
     after = np.cumsum((1 / ranks)[::-1])[::-1]
     risks_after = np.cumsum((risk / ranks)[::-1])[::-1]
     influence = np.bincount(

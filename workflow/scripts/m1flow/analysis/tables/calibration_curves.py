@@ -1,6 +1,6 @@
 """Reliability and risk-coverage curves, at each model's largest budget.
 
-Risk and coverage: Geifman and El-Yaniv 2017, arXiv 1705.08500. What confidence is: `confidence`.
+Risk and coverage: Geifman and El-Yaniv 2017, arXiv 1705.08500. For what counts as confidence, see `confidence`.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def reliability(cell: ConfidentAnswers) -> Iterator[dict]:
 
 
 def risk_coverage(cell: ConfidentAnswers) -> Iterator[dict]:
-    """Points of the risk-coverage curve, at COVERAGES; n is the answers given."""
+    """Points of the risk-coverage curve, at COVERAGES; ``n`` is the number of answers given."""
     wrong, _ = errors_in_order(cell)
     risk = np.cumsum(wrong) / np.arange(1, len(wrong) + 1)
     for coverage in COVERAGES:
@@ -83,8 +83,8 @@ def risk_coverage(cell: ConfidentAnswers) -> Iterator[dict]:
 def _interval(hits: np.ndarray, counts: np.ndarray, accuracy: float) -> tuple[float, float]:
     """The interval of an accuracy over questions with different numbers of answers.
 
-    A question counts with its share of right answers where all have equally many, else with what it adds to their
-    ratio (linearised: Cochran 1977, Sampling Techniques, ch. 6).
+    If all questions have the same number of answers, a question counts with its share of right ones; otherwise with its
+    contribution to the ratio of right answers to answers (linearised: Cochran 1977, Sampling Techniques, ch. 6).
     """
     hits, counts = hits[counts > 0], counts[counts > 0]
     shares = accuracy + (hits - counts * accuracy) / counts.mean()

@@ -1,15 +1,15 @@
-"""Who is better on the same questions: models, budgets and extensions compared in pairs fixed beforehand.
+"""Comparisons of models, budgets and extensions on the same questions, in pairs fixed beforehand.
 
 Three families of comparisons follow from the study's design and never from its results:
     models: the headline model (see `roster.headline`) against every other, each under its own largest budget;
-    budgets: every model, each budget against the next smaller one;
-    extensions: every model, each number of forced extensions against none, under the largest total budget, where
-        none was measured, too.
-Each is made on every benchmark and, where there are several, for their macro average. Methods are those of
-`paired_tests`; intervals are those of `intervals.means_with_intervals`.
+    budgets: for every model, each budget against the next smaller one;
+    extensions: for every model, each number of forced extensions against no extension, under the largest total budget,
+        if that was also measured without extensions.
+Each comparison is made on every benchmark and, if there are several, for their macro average. The methods are those of
+`paired_tests`; the intervals are those of `intervals.means_with_intervals`.
 
-Holm's correction is made twice a family: over its tests of macro averages, which answer the family's question, and over
-all its tests on single benchmarks.
+Holm's correction is applied twice in each family: to its tests of macro averages, which answer the family's question,
+and to all its tests on single benchmarks.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ def make(
 
     Args:
         sweeps: scored sweeps.
-        cue: whose extensions to compare; the first in each sweep where it is None.
-        datasets: datasets/{dataset}.parquet: how many examples students had.
-        made_how: how the study's models were made, see `roster.made_how`: which of them is the headline model.
+        cue: the cue whose extensions are compared; None for the first in each sweep.
+        datasets: the files datasets/{dataset}.parquet, for the number of examples that each student was trained on.
+        made_how: how the study's models were made (see `roster.made_how`), which decides the headline model.
     """
     models = read_by_model(sweeps, cue)
     cells = [{"model": name, "budget": budget} for name, grids in models.items() for budget, _ in grids[0].cells]
@@ -89,14 +89,14 @@ TABLE = Table(
 
 @dataclass(frozen=True)
 class ComparedCells:
-    """Comparisons between two models, or of one with itself, of as many cells each.
+    """Comparisons of two models, or of a model with itself, cell by cell.
 
     Attributes:
-        family: whose comparisons they are.
-        own: the grids of the model, by benchmark.
-        cells: places of its cells.
-        others: the grids that it is compared with; the same benchmarks.
-        against: places of their cells.
+        family: the family that the comparisons belong to.
+        own: the model's grids, one per benchmark.
+        cells: the places of the model's cells in its grids.
+        others: the grids to compare with, of the same benchmarks.
+        against: the places of the cells to compare with, one for each of ``cells``.
     """
 
     family: str
@@ -111,7 +111,7 @@ def comparisons_table(models: Mapping[str, Sequence[Grid]], lead: str | None) ->
 
     Args:
         models: each model's grids, as `grids.by_model` gives them.
-        lead: the headline model; without one, models aren't compared.
+        lead: the headline model; if it is None, models aren't compared.
 
     Returns:
         The table's columns. ``difference`` is ``accuracy`` minus ``against_accuracy``; ``right_to_wrong`` counts

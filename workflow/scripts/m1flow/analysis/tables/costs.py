@@ -1,4 +1,4 @@
-"""What solvers, teachers, domains and the judge cost, and what endpoints billed."""
+"""The costs of solvers, teachers, domain labelling and the judge, and what endpoints billed."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from m1flow.files.json import read_json
 
 
 def make(*, bills: Sequence[Path]) -> pd.DataFrame:
-    """A row for each solver and teacher, the domains and the judge.
+    """A row for each solver and teacher, for domain labelling and for the judge.
 
     Args:
-        bills: the stages' files of counts, {attempts,traces}/{name}.report.json, domains.report.json and
-            judged.report.json, each with its ``bill``.
+        bills: the stages' reports, {attempts,traces}/{name}.report.json, domains.report.json and judged.report.json,
+            each with a ``bill``.
 
     Returns:
-        The table's columns. Billed is all that an endpoint charged, repeats and answers that went unused included.
+        The table's columns. The ``billed_*`` columns hold all that an endpoint charged, including repeats and answers
+        that weren't used.
     """
     rows = []
     for path in bills:

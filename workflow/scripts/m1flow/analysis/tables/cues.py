@@ -1,8 +1,9 @@
-"""Cues compared: what is put in place of the end of thinking, at equal numbers of extensions under equal caps.
+"""Comparison of cues, the texts put in place of the end of thinking, at equal numbers of extensions and equal caps.
 
-Every cue goes on from the same thoughts, so questions are paired: differences are to the first cue on the same
-questions. Intervals are those of `intervals.means_with_intervals`; tests flip signs of questions' changes
-(`paired_tests.p_value`), with Holm's correction over all tests of single benchmarks, and over those of macro averages.
+All cues continue the same thoughts, so questions are paired: differences are from the first cue on the same questions.
+Intervals are those of `intervals.means_with_intervals`; tests flip the signs of the questions' changes
+(`paired_tests.p_value`), with one Holm correction over all tests on single benchmarks and one over those of macro
+averages.
 """
 
 from __future__ import annotations
@@ -24,16 +25,16 @@ from m1flow.sweep.grids import GRID, Grid, alike, grid, in_common, read_scored, 
 
 
 def make(*, sweeps: Sequence[Path], cue: str | None = None) -> pd.DataFrame:
-    """Every cue in every cell with extensions, of the models that were swept with several cues.
+    """The accuracy of every cue in every cell with extensions, for models that were swept with several cues.
 
     Args:
         sweeps: scored sweeps.
-        cue: that with which the others are compared; the first in a model's sweep where it is None.
+        cue: the cue with which the others are compared; None for the first in a model's sweep.
 
     Returns:
-        The table's columns: one row per model, benchmark (and macro average), cue, cap and number of extensions; n
-        questions. ``difference`` is accuracy minus that of the first cue, whose own rows have none. Empty where no
-        model has several cues.
+        The table's columns: one row per model, benchmark (and macro average), cue, cap and number of extensions; ``n``
+        counts questions. ``difference`` is the accuracy minus that of the first cue, and is missing in the first cue's
+        own rows. There are no rows if no model has several cues.
     """
     rows: list[dict[str, Any]] = []
     for model, own in groupby(sorted(sweeps), key=lambda path: path.parent.name):
@@ -71,7 +72,7 @@ TABLE = Table(
 
 
 def _by_cue(paths: Sequence[Path], first: str | None) -> dict[str, list[Grid]]:
-    """One model's grids under each cue, of all benchmarks, the first cue first; none where there is one cue."""
+    """One model's grids of all benchmarks by cue, the first cue first; empty if there is only one cue."""
     cues_by_file = [dict.fromkeys(read_table(path, "sweeps", columns=["cue"])["cue"]) for path in paths]
     shared = [cue for cue in cues_by_file[0] if cue and all(cue in others for others in cues_by_file)]
     cues = sorted(shared, key=lambda cue: cue != first)
@@ -87,7 +88,7 @@ def _by_cue(paths: Sequence[Path], first: str | None) -> dict[str, list[Grid]]:
 
 
 def _rows(grids: Sequence[Grid], reference: Sequence[Grid]) -> Iterator[dict]:
-    """Rows without model and cue; without differences where the reference is compared with itself."""
+    """The rows without the columns model and cue; the reference's own rows have no differences."""
     places = [place for place, (_, extensions) in enumerate(grids[0].cells) if extensions]
     right = {one.benchmark: one.right[:, places] for one in grids}
     tokens = {one.benchmark: one.thinking_tokens.mean(axis=(0, 1))[places] for one in grids}
@@ -119,7 +120,7 @@ def _rows(grids: Sequence[Grid], reference: Sequence[Grid]) -> Iterator[dict]:
 
 
 def _changes(grids: Sequence[Grid], reference: Sequence[Grid], places: Sequence[int]) -> Mapping[str, np.ndarray]:
-    """The gain of each question in each cell, by benchmark."""
+    """By benchmark, each question's gain over the reference in each cell."""
     changes = {}
     for one, other in zip(grids, reference, strict=True):
         question_places, reference_places = in_common(one, other)

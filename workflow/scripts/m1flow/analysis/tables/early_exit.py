@@ -1,24 +1,25 @@
-"""Early exit, simulated: where would thinking have stopped had it been asked for its answer at every budget?
+"""Simulated early exit: where would thinking have stopped if the model had been asked for its answer at every budget?
 
-The nested sweep holds the answer at every cut of one and the same thinking, so rules for stopping can be tried without
-a new token. A rule looks at the cuts from the smallest budget on and stops at the first where
+The nested sweep holds the answers at all cuts of the same thought, so stopping rules can be tried without generating a
+new token. A rule goes through the cuts from the smallest budget on, and stops at the first one where its condition
+holds:
     stable: the same option was read at this and the m - 1 cuts before it (answer convergence: Liu and Wang 2025,
         arXiv 2506.02536; Fu et al. 2025, arXiv 2412.20993);
-    confident: an option was read, and the geometric mean probability of the answer's tokens is at least p (as DEER,
+    confident: an option was read, and the geometric mean probability of the answer's tokens is at least p (as in DEER:
         Yang et al. 2025, arXiv 2504.15895);
-    both: both hold.
+    both: both conditions hold.
 Thinking that ends by itself before a cut stops there in any case. Thinking that never meets the rule goes on to the
 largest budget.
 
-What it costs is what a real system would spend: the thinking up to the exit, and the answers decoded at the cuts
-before it, which were thrown away (probes). The answer that is given costs the same with and without an exit and isn't
-counted.
+The cost is what a real system would spend: the thinking up to the exit, and the answers decoded at earlier cuts and
+thrown away (probes). The final answer costs the same with and without an early exit, so it isn't counted.
 
-A setting that is chosen and scored on the same questions flatters itself. So questions are split in two halves at
-random, SPLITS times; on each half the setting is chosen that spends least there, of those whose accuracy there is at
-most ``tolerance`` below that of thinking to the end, and it is scored on the other half. Once all tokens are counted
-when choosing, and once thinking alone, as if probes were free. A question's result is its mean over the splits;
-intervals are over questions, and don't hold the draw of the splits.
+A setting that is chosen and scored on the same questions looks better than it is. So questions are split into two
+random halves, SPLITS times. On each half, the choice is among the settings whose accuracy there is at most
+``tolerance`` below that of thinking to the end; the one that spends least is taken, and it is scored on the other half.
+This is done twice: counting all tokens in the choice, and counting thinking tokens alone, as if probes were free. A
+question's result is its mean over the splits; intervals are over questions, and don't include the randomness of the
+splits.
 """
 
 from __future__ import annotations
@@ -38,17 +39,17 @@ from m1flow.files.column_kinds import Kind
 from m1flow.sweep.grids import UNREAD, Grid, by_model, read_grids
 
 TOLERANCES = (0.0, 0.01, 0.02, 0.05)
-"""Accuracy that may be lost on the choosing half, as a share."""
+"""Losses of accuracy that are allowed on the half used for choosing, as shares."""
 PROBABILITIES = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 0.999)
 WITH_BOTH = (2, 3)
-"""Cuts that the rule "both" is tried with."""
+"""The numbers of cuts with which the rule "both" is tried."""
 
 FULL, STABLE, CONFIDENT, BOTH = "full", "stable", "confident", "both"
 ALL_TOKENS, THINKING_ONLY = "all", "thinking"
 
 
 def make(*, sweeps: Sequence[Path], cue: str | None = None) -> pd.DataFrame:
-    """The table of scored sweeps; the cue is whose extensions count, by default the first in each sweep."""
+    """Make the table from scored sweeps; of several cues, only ``cue`` counts (by default, each sweep's first)."""
     return early_exit_table(read_grids(sweeps, cue))
 
 
@@ -82,7 +83,7 @@ TABLE = Table(
 
 @dataclass(frozen=True)
 class Setting:
-    """A rule and its thresholds: ``cuts`` with the same answer in a row (0: any), ``probability`` at least (0: any)."""
+    """A rule and its thresholds: at least ``cuts`` in a row with one answer, and at least ``probability`` (0: any)."""
 
     rule: str
     cuts: int = 0
@@ -91,7 +92,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class Aim:
-    """The aim of choosing a setting: its rule, the accuracy that may be lost, and the tokens that are counted."""
+    """The criteria for choosing a setting: the rule, the accuracy that may be lost, and the tokens that count."""
 
     rule: str
     tolerance: float
@@ -114,16 +115,16 @@ class Exits:
 
 
 def early_exit_table(grids: Iterable[Grid]) -> pd.DataFrame:
-    """Every setting as it is, and for each aim the one chosen on other questions.
+    """The results of every setting and, for each aim, of the setting chosen on other questions.
 
     Args:
-        grids: of all models and benchmarks; models that don't think, or have one budget, are left out.
+        grids: the grids of all models and benchmarks; models that don't think, or have only one budget, are left out.
 
     Returns:
-        The table's columns: tokens are means per question; ``change`` is accuracy against thinking to the end;
-        ``saved`` the share of its thinking tokens that is saved with probes paid for (below 0: more was spent),
-        ``thinking_saved`` without. Rows with a tolerance are chosen on one half and scored on the other; those without
-        are scored on all questions.
+        The table's columns: tokens are means per question; ``change`` is the accuracy minus that of thinking to the
+        end; ``saved`` is the share of the tokens of thinking to the end that is saved if probes are counted (below 0 if
+        more was spent), ``thinking_saved`` the same without probes. The settings of rows with a tolerance are chosen on
+        one half and scored on the other; rows without one are scored on all questions.
     """
     rows = []
     for model, own in by_model(grids):
@@ -141,7 +142,7 @@ def early_exit_table(grids: Iterable[Grid]) -> pd.DataFrame:
 
 
 def settings_for(grids: Sequence[Grid]) -> list[Setting]:
-    """Every setting to try, thinking to the end first; settings on probabilities only if these are known."""
+    """Every setting to try, thinking to the end first; settings with a probability only if probabilities are known."""
     most = len(grids[0].budgets)
     stable = [Setting(STABLE, cuts) for cuts in range(2, most + 1)]
     if any(np.isnan(one.logprob).all() for one in grids):
@@ -152,7 +153,7 @@ def settings_for(grids: Sequence[Grid]) -> list[Setting]:
 
 
 def simulate(one: Grid, settings: Sequence[Setting]) -> Exits:
-    """Stop every line of thought by every setting."""
+    """Stop every thought according to every setting."""
     places = one.budgets
     chosen, ended, tokens = (array[:, :, places] for array in (one.chosen, one.natural_end, one.thinking_tokens))
     correct, answers = one.correct[:, :, places], one.answer_tokens[:, :, places]
@@ -174,7 +175,7 @@ def simulate(one: Grid, settings: Sequence[Setting]) -> Exits:
 
 
 def same_in_a_row(chosen: np.ndarray) -> np.ndarray:
-    """For every cut of (question, sample, cut): the number of cuts up to it with its answer; 0 if none was read."""
+    """The number of cuts in a row, up to each (question, sample, cut), with its answer; 0 if none was read."""
     runs = np.zeros(chosen.shape, np.int16)
     runs[:, :, 0] = chosen[:, :, 0] != UNREAD
     for cut in range(1, chosen.shape[2]):
@@ -187,13 +188,13 @@ def crossed(one: Exits, settings: Sequence[Setting], aims: Sequence[Aim], salt: 
     """Results of settings that are chosen on one half of the questions and scored on the other.
 
     Args:
-        one: what every setting gives.
-        settings: as in ``one``.
-        aims: what to choose for.
-        salt: the benchmark, for the split.
+        one: the results of every setting.
+        settings: the settings, in the order of the columns of ``one``.
+        aims: the criteria to choose by.
+        salt: the benchmark's name, which seeds the splits.
 
     Returns:
-        Arrays (question, aim): means over the splits.
+        The results as arrays (question, aim), means over the splits.
     """
     halves = random_halves(len(one.right), salt)
     totals = [np.zeros((len(one.right), len(aims))) for _ in range(3)]
@@ -202,14 +203,14 @@ def crossed(one: Exits, settings: Sequence[Setting], aims: Sequence[Aim], salt: 
             setting = choose(one, settings, half, aim)
             for total, array in zip(totals, (one.right, one.thinking, one.probes), strict=True):
                 total[~half, number] += array[~half, setting]
-    # Each split scores a question once: in the half that it wasn't chosen on.
+    # Each split scores a question once: by the setting chosen on the half that the question isn't in.
     return Exits(*(total / SPLITS for total in totals))
 
 
 def choose(one: Exits, settings: Sequence[Setting], half: np.ndarray, aim: Aim) -> int:
-    """The setting of the aim's rule that spends least on a half, of those accurate enough there.
+    """The setting of the aim's rule that spends least on a half, of those that are accurate enough there.
 
-    Thinking to the end is always among them.
+    Thinking to the end is always one of the candidates.
     """
     candidates = [number for number, setting in enumerate(settings) if setting.rule in (FULL, aim.rule)]
     accuracy = one.right[np.ix_(half, np.array(candidates))].sum(axis=0)
@@ -220,7 +221,7 @@ def choose(one: Exits, settings: Sequence[Setting], half: np.ndarray, aim: Aim) 
 
 
 def _rows(model: str, labels: Sequence[dict], exits: dict[str, Exits], reference: dict[str, Exits]) -> list[dict]:
-    """A row per benchmark (and macro average) and column of ``exits``; to the end is the reference's first column."""
+    """A row per benchmark (and macro average) and column of ``exits``; ``reference`` has full thinking as column 0."""
     right = {name: one.right for name, one in exits.items()}
     gained = {name: one.right - reference[name].right[:, :1] for name, one in exits.items()}
     spent = {
@@ -260,5 +261,5 @@ def _rows(model: str, labels: Sequence[dict], exits: dict[str, Exits], reference
 
 
 def _saved(spent: np.ndarray, whole: np.ndarray | float) -> np.ndarray:
-    """The share saved of the tokens of thinking to the end; 0 if there are none."""
+    """The share of the tokens of thinking to the end that is saved; 0 if there are none."""
     return np.where(whole > 0, 1 - spent / np.where(whole > 0, whole, 1), 0.0)

@@ -1,6 +1,6 @@
 """Kinds of error: what a judge named as the cause of wrong answers, by model and benchmark.
 
-Shares have the Wilson score interval, as in `intervals`.
+Shares have Wilson score intervals, as in `intervals`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from m1flow.study.hand_labels import LABELS, NO_LABEL
 
 
 def make(*, judged: Path) -> pd.DataFrame:
-    """The table of judged.parquet."""
+    """Make the table from judged.parquet."""
     return error_kinds_table(read_table(judged, "judged", ["model", "benchmark", "drawn", "label"]))
 
 
@@ -38,14 +38,14 @@ TABLE = Table(
 
 
 def error_kinds_table(judged: pd.DataFrame) -> pd.DataFrame:
-    """The number of drawn wrong answers of each kind.
+    """The number of wrong answers of each kind, among those drawn.
 
     Args:
         judged: rows of the judged contract.
 
     Returns:
-        The table's columns, by model and benchmark a row for each label and NO_LABEL: n answers of ``judged``, their
-        share with a Wilson interval.
+        The table's columns, with a row for each model, benchmark and label (or NO_LABEL): ``n`` of the ``judged``
+        answers have this label, and their share has a Wilson interval.
     """
     rows = []
     for (model, benchmark), group in judged[judged["drawn"]].groupby(["model", "benchmark"], sort=True):

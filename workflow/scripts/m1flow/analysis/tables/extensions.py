@@ -1,4 +1,4 @@
-"""Accuracy when thinking is forced on, beside that of the same budgets without."""
+"""Accuracy with forced extensions, beside that under the same budgets without them."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from m1flow.analysis.table import Table
 
 
 def make(*, sweeps: Sequence[Path], cue: str | None = None) -> pd.DataFrame:
-    """The cells of every model, benchmark and budget that was measured with extensions, those without included.
+    """The cells of every model, benchmark and budget measured with extensions, including those without extensions.
 
     Args:
         sweeps: scored sweeps.
-        cue: whose extensions to count; the first in each sweep where it is None.
+        cue: the cue whose extensions count; None for the first in each sweep.
     """
     rows = read_sweeps(sweeps, cue)
     most = rows.groupby(["model", "benchmark", "budget"])["extensions"].transform("max")

@@ -1,7 +1,8 @@
-"""Where questions fail: what the curve of one question over budgets tells, from the sweep alone.
+"""Where questions fail: what a question's answers over the budgets tell about the cause, from the sweep alone.
 
-A question counts as right under a budget where more than half of its samples are. Where more than half of the samples
-under the largest budget are cut or unreadable, it isn't called one of knowledge, but by what most of these are.
+A question counts as right under a budget if more than half of its samples are right. If it is right under no budget,
+and more than half of its samples under the largest budget are cut or unreadable, it counts as truncated or unparsed,
+whichever most of these samples are, and not as a lack of knowledge.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ EXAMPLES = 3
 
 
 def make(*, sweeps: Sequence[Path], cue: str | None = None) -> pd.DataFrame:
-    """The table of scored sweeps; the cue is whose extensions count, by default the first in each sweep."""
+    """Make the table from scored sweeps; of several cues, only ``cue`` counts (by default, each sweep's first)."""
     return failures_table(read_by_model(sweeps, cue))
 
 
@@ -55,15 +56,15 @@ TABLE = Table(
 
 
 def failures_table(models: Mapping[str, Sequence[Grid]]) -> pd.DataFrame:
-    """How many questions are in each category.
+    """The number of questions in each category.
 
     Args:
         models: each model's grids, as `grids.by_model` gives them.
 
     Returns:
-        The table's columns. ``n`` questions of ``questions`` are in the category; the share of a macro average is the
-        mean of the benchmarks' shares, and its ``n`` their sum. ``examples`` are ids of some of them, the first in the
-        benchmark.
+        The table's columns. ``n`` of the ``questions`` are in the category. The share of a macro average is the mean of
+        the benchmarks' shares, and its ``n`` is the sum of theirs. ``examples`` are the ids of the benchmark's first
+        questions in the category.
     """
     rows = []
     for model, grids in models.items():
@@ -92,7 +93,7 @@ def failures_table(models: Mapping[str, Sequence[Grid]]) -> pd.DataFrame:
 
 
 def categories(one: Grid) -> np.ndarray:
-    """The category of every question, in the grid's order; a key of MEANING each."""
+    """The category of every question, as a key of MEANING, in the grid's order."""
     places = one.budgets
     right = _most(one.correct[:, :, places])
     changes = (right[:, 1:] != right[:, :-1]).sum(axis=1)

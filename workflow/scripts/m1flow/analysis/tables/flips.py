@@ -17,7 +17,7 @@ _COUNTS = ["n", "right_to_wrong", "wrong_to_right", "changed"]
 
 
 def make(*, sweeps: Sequence[Path], cue: str | None = None) -> pd.DataFrame:
-    """The table of scored sweeps; the cue is whose extensions count, by default the first in each sweep."""
+    """Make the table from scored sweeps; of several cues, only ``cue`` counts (by default, each sweep's first)."""
     return flips_table(read_by_model(sweeps, cue))
 
 
@@ -40,15 +40,16 @@ TABLE = Table(
 
 
 def flips_table(models: Mapping[str, Sequence[Grid]]) -> pd.DataFrame:
-    """Counts of answers (questions x samples) that moved.
+    """Counts of answers (questions x samples) that changed.
 
     Args:
         models: each model's grids, as `grids.by_model` gives them.
 
     Returns:
-        The table's columns. Along "budget", ``before`` and ``after`` are neighbouring budgets; along "extensions", none
-        and a number of forced extensions under the total ``budget``, which is empty otherwise. ``changed`` counts
-        answers that name another option, or none any more, right or wrong. Sums over several benchmarks are under ALL.
+        The table's columns. Along "budget", ``before`` and ``after`` are neighbouring budgets; along "extensions", they
+        are 0 and a number of forced extensions under the total ``budget``, which is empty otherwise. ``changed`` counts
+        answers whose reading changed (to another option, or to or from none), whether right or wrong. Sums over several
+        benchmarks are under ALL.
     """
     rows = [row for grids in models.values() for one in grids for row in _rows(one)]
     table = pd.DataFrame(rows, columns=TABLE.names).astype({"budget": "Int64"})

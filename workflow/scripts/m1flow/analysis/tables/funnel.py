@@ -30,18 +30,18 @@ def make(
     """Count questions per stage and source.
 
     Args:
-        questions: normalised sources; a ``<file>.report.json`` or ``<stem>.report.json`` beside one adds rows read
-            and drops by reason.
+        questions: normalised sources; a ``<file>.report.json`` or ``<stem>.report.json`` beside one adds the number of
+            rows read and the numbers dropped by reason.
         pool: kept questions.
         pool_removed: removed questions, with reasons.
         attempts: one file per solver.
-        difficulty: which questions every solver failed.
+        difficulty: the file that says which questions are hard for the solvers.
         traces: one file per teacher.
         datasets: one file per dataset.
 
     Returns:
-        The table's columns: name is that of the solver, teacher or dataset; reason says why questions were dropped, and
-        is empty for what was kept.
+        The table's columns: ``name`` is the name of the solver, teacher or dataset; ``reason`` says why questions were
+        dropped, and is empty for those kept.
     """
     rows: list[tuple] = []
     for path in questions:

@@ -1,4 +1,4 @@
-"""How far a judge's labels agree with a person's.
+"""How well a judge's labels agree with a person's.
 
 Methods and sources:
     Shares: the Wilson score interval, as in `intervals`.
@@ -24,7 +24,7 @@ from m1flow.files.parquet import read_table
 from m1flow.study.hand_labels import LABELS, NO_LABEL, AnswerKey, read_hand_labels
 
 ALL_LABELS = "all"
-"""Stands for a hand label in the row over all of them."""
+"""The ``hand_label`` of the row over all hand labels."""
 
 _KAPPA = ["kappa", "kappa_low", "kappa_high"]
 _Z = float(special.ndtri(0.975))
@@ -32,7 +32,7 @@ _NO_WIDTH = 1e-6  # a standard error that is 0 but for rounding
 
 
 def make(*, judged: Path, hand_labels: Path | None = None) -> pd.DataFrame:
-    """The table of judged.parquet and of the file of hand labels, if any."""
+    """Make the table from judged.parquet and the file of hand labels, if any."""
     by_hand = read_hand_labels(hand_labels) if hand_labels else {}
     return agreement_table(read_table(judged, "judged", ["model", "question_id", "sample", "label"]), by_hand)
 
@@ -62,13 +62,13 @@ def agreement_table(judged: pd.DataFrame, hand_labels: Mapping[AnswerKey, str]) 
 
     Args:
         judged: rows of the judged contract.
-        hand_labels: the person's; those of answers that weren't judged don't count.
+        hand_labels: the person's labels; those of answers that weren't judged don't count.
 
     Returns:
-        The table's columns, a row for each hand label and one over ALL_LABELS; no rows where nothing is labelled by
-        both. n: answers with both labels, of them ``judged_<label>`` by what the judge says; NO_LABEL: answers without
-        a judge's label, which are in no n. agreement: the share of n whose labels are the same, with a Wilson interval.
-        kappa, with its interval, is in the row ALL_LABELS.
+        The table's columns, with a row for each hand label and one for ALL_LABELS; no rows if no judged answer has a
+        hand label. ``n`` counts answers with both labels, ``judged_<label>`` those of them to which the judge gave that
+        label, and NO_LABEL answers without a judge's label, which aren't part of ``n``. ``agreement`` is the share of
+        ``n`` whose labels are the same, with a Wilson interval. Only the row ALL_LABELS has ``kappa`` and its interval.
     """
     # A question that is in two benchmarks has one hand label: it counts once.
     answers = judged.drop_duplicates(["model", "question_id", "sample"])
@@ -92,8 +92,9 @@ def agreement_table(judged: pd.DataFrame, hand_labels: Mapping[AnswerKey, str]) 
 def kappa(confusion: np.ndarray) -> tuple[float, float, float]:
     """Cohen's kappa of a square table of counts with its 95 % interval.
 
-    NaN where all counts are in one place of the diagonal: chance explains everything. An interval of no width is NaN as
-    well: where all labels agree, or a labeller gives the same one to all, it would claim more than is known.
+    All three are NaN if there are no counts, or if all counts are in one place of the diagonal, since chance then
+    explains everything. Limits of an interval without width are NaN as well: if all labels agree, or a labeller gives
+    all answers the same label, such an interval would claim more than is known.
     """
     n = confusion.sum()
     if n == 0:

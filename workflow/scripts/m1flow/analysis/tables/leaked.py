@@ -1,4 +1,4 @@
-"""How many questions of benchmarks that the pool doesn't know are asked by the training data, too."""
+"""How many questions of benchmarks that the pool isn't decontaminated against are also in the training data."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from m1flow.files.parquet import read_table
 log = logging.getLogger(__name__)
 
 POOL = "whole pool"
-"""Stands for a dataset in rows about all questions of the pool; no dataset can have this name."""
+"""The ``dataset`` of rows about all questions of the pool; no dataset can have this name."""
 
 
 def make(*, leaked_pairs: Path, leakable_benchmarks: Sequence[Path], trained_on: Sequence[str]) -> pd.DataFrame:
-    """The table of leaked.parquet, for each benchmark that the pool doesn't know.
+    """Make the table from leaked.parquet, for each benchmark that the pool isn't decontaminated against.
 
     Args:
-        leaked_pairs: leaked.parquet.
-        leakable_benchmarks: the benchmarks that the pool doesn't know.
+        leaked_pairs: the file leaked.parquet.
+        leakable_benchmarks: the files of the benchmarks that the pool isn't decontaminated against.
         trained_on: names of the datasets and corpora that the study's models were trained on.
     """
     sizes = {path.stem: len(read_table(path, "questions", ["question_id"])) for path in leakable_benchmarks}
@@ -44,16 +44,16 @@ TABLE = Table(
 
 
 def leaked_table(leaks: pd.DataFrame, sizes: Mapping[str, int], names: Sequence[str]) -> pd.DataFrame:
-    """The number of questions of each benchmark in the pool, and in the training data of models.
+    """The number of each benchmark's questions that are in the pool, and in the training data of models.
 
     Args:
         leaks: rows of the leaked contract.
-        sizes: questions of each benchmark.
+        sizes: the number of questions of each benchmark.
         names: names of the datasets and corpora that the study's models were trained on.
 
     Returns:
-        The table's columns: ``leaked`` of the benchmark's ``questions`` are asked by a question of the ``dataset``, or
-        of POOL.
+        The table's columns: ``leaked`` of the benchmark's ``questions`` are copied by a question of the ``dataset``, or
+        of the whole pool (POOL).
     """
     rows = []
     for benchmark, questions in sizes.items():

@@ -17,7 +17,7 @@ _KEY = ["model", "benchmark", "budget"]
 
 
 def make(*, leakable_sweeps: Sequence[Path], leaked_pairs: Path) -> pd.DataFrame:
-    """The table of scored sweeps on benchmarks that the pool doesn't know, and of leaked.parquet."""
+    """Make the table from leaked.parquet and scored sweeps on benchmarks that the pool isn't decontaminated against."""
     return leaked_accuracy(read_sweeps(leakable_sweeps), read_table(leaked_pairs, "leaked"))
 
 
@@ -41,18 +41,18 @@ TABLE = Table(
 
 
 def leaked_accuracy(rows: pd.DataFrame, leaks: pd.DataFrame) -> pd.DataFrame:
-    """Every model, benchmark and budget, without extensions, on all questions and on those nothing was trained on.
+    """Accuracy by model, benchmark and budget, without extensions, on all questions and on those never trained on.
 
-    The questions left out are the same for all models, so that they can be compared: all that any of the study's
-    datasets or corpora asks, and not those that are only in the pool.
+    The same questions are left out for all models, so that models can be compared: those in any of the study's datasets
+    or corpora, but not those that are only in the pool.
 
     Args:
         rows: rows of scored sweeps, with model and benchmark, as `cells.read_sweeps` gives them.
         leaks: rows of the leaked contract.
 
     Returns:
-        The table's columns; n counts questions times samples. ``unseen_*`` is empty, and its n 0, where every question
-        leaked.
+        The table's columns; ``n`` counts questions times samples. If every question leaked, ``unseen_n`` is 0 and the
+        other ``unseen_*`` columns are empty.
     """
     rows = rows[rows["extensions"] == 0]
     trained = leaks[leaks["trained_on"].map(len) > 0]

@@ -15,7 +15,7 @@ from m1flow.files.column_kinds import Kind
 
 
 def make(*, sweeps: Sequence[Path], cue: str | None = None) -> pd.DataFrame:
-    """The macro averages of scored sweeps; arguments as those of `cells.read_sweeps`."""
+    """The macro averages of scored sweeps; the arguments are those of `cells.read_sweeps`."""
     return macro_average(read_sweeps(sweeps, cue))
 
 
@@ -39,7 +39,8 @@ TABLE = Table(
 def macro_average(sweep_rows: pd.DataFrame) -> pd.DataFrame:
     """The mean of the benchmarks' accuracies per model, budget and extensions, with its interval.
 
-    Only cells that cover every benchmark of the model are averaged: a mean over fewer would be another quantity.
+    Only cells that cover every benchmark of the model are averaged: a mean over fewer benchmarks would be a different
+    quantity.
 
     Returns:
         The table's columns; n counts rows (questions x samples).

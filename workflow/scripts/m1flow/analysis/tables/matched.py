@@ -1,6 +1,6 @@
 """Ways to spend thinking tokens, at equal total thinking tokens.
 
-What a policy is, and what it gives: `policy_outcomes`.
+For the policies and their results, see `policy_outcomes`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from m1flow.sweep.grids import Grid, by_model, read_grids
 
 
 def make(*, sweeps: Sequence[Path], cue: str | None = None) -> pd.DataFrame:
-    """The table of scored sweeps; the cue is whose extensions count, by default the first in each sweep."""
+    """Make the table from scored sweeps; of several cues, only ``cue`` counts (by default, each sweep's first)."""
     return matched_table(read_grids(sweeps, cue))
 
 
@@ -47,7 +47,7 @@ def matched_table(grids: Iterable[Grid]) -> pd.DataFrame:
     """Policies at equal total thinking tokens, of models that think and have several samples.
 
     Args:
-        grids: of all models and benchmarks.
+        grids: the grids of all models and benchmarks.
 
     Returns:
         The table's columns, see `matched`.
@@ -63,21 +63,22 @@ def matched_table(grids: Iterable[Grid]) -> pd.DataFrame:
 
 
 def matched(model: str, policies: Sequence[Policy], outcomes: dict[str, Outcomes]) -> list[dict]:
-    """Policies at equal total thinking tokens, on one benchmark or as macro average over several.
+    """Policies at equal total thinking tokens, on one benchmark or as a macro average over several.
 
-    The totals are those above 0 of the measured single-sample cells and of parallel votes. Between two neighbouring
-    cells of a line (one family, choice and number of samples; for parallel: over the number of samples), a policy's
-    accuracy is interpolated along tokens: what asking each question one way or the other, at random, would give.
-    Nothing is extrapolated: a line has no row at totals that it doesn't span.
+    The totals are those of the measured single-sample cells and of parallel votes, if above 0. A line holds the cells
+    of one family, choice and number of samples; a parallel line holds all numbers of samples. Between two neighbouring
+    cells of a line, accuracy is interpolated by tokens: it is what asking each question at random in one of the two
+    ways would give. Nothing is extrapolated: a line has no row at totals that it doesn't span.
 
     Args:
-        model: its name.
-        policies: as in ``outcomes``.
-        outcomes: by benchmark.
+        model: the model's name.
+        policies: the policies, in the order of the columns of ``outcomes``.
+        outcomes: the policies' results, by benchmark.
 
     Returns:
-        Rows with the table's columns. ``samples`` is a mean where a mixture has several. ``difference`` is to one
-        sample with as many tokens: under a budget where that spans the total, else forced on; empty where neither does.
+        Rows with the table's columns. ``samples`` is a mean if the mixed policies differ in it. ``difference`` is from
+        a single sample with as many tokens: under a budget if that line spans the total, otherwise with forced
+        extensions; it is empty if neither line does.
     """
     tokens = np.mean([one.thinking.mean(axis=0) for one in outcomes.values()], axis=0)
     lines = _lines(policies, tokens)
@@ -89,7 +90,7 @@ def matched(model: str, policies: Sequence[Policy], outcomes: dict[str, Outcomes
         reference = mixed.get(("sequential", SINGLE, 1), mixed.get(("forced", SINGLE, 1)))
         for key, mix in mixed.items():
             if key[0] == "parallel" and reference is not None and np.array_equal(mix, reference):
-                continue  # it is one sample here
+                continue  # at this total, it is the single sample itself
             keys.append((float(total), *key[:2]))
             weights.append(mix)
             references.append(mix if reference is None else reference)
@@ -120,14 +121,14 @@ def matched(model: str, policies: Sequence[Policy], outcomes: dict[str, Outcomes
 
 
 def _lines(policies: Sequence[Policy], tokens: np.ndarray) -> dict[tuple[str, str, int], list[int]]:
-    """Numbers of the policies along each line, by tokens: (family, choice, samples); samples is 0 where they vary."""
+    """The policies' numbers along each line (family, choice, samples), sorted by tokens; samples is 0 if it varies."""
     budgets = [number for number, policy in enumerate(policies) if policy.family == "sequential"]
     lines: dict[tuple[str, str, int], list[int]] = {}
     for number, policy in enumerate(policies):
         family = "hybrid" if policy.family == "parallel" else policy.family
         lines.setdefault((family, policy.choice, policy.samples), []).append(number)
         if policy.family == "parallel":
-            # One sample under the largest budget is where both more budget and more samples begin.
+            # A line of parallel samples begins with the single sample under the largest budget.
             lines.setdefault(("parallel", policy.choice, 0), [budgets[-1]]).append(number)
     forced = lines.get(("forced", SINGLE, 1))
     if forced:
@@ -137,14 +138,14 @@ def _lines(policies: Sequence[Policy], tokens: np.ndarray) -> dict[tuple[str, st
 
 
 def _mixture(tokens: np.ndarray, line: Sequence[int], total: float) -> np.ndarray | None:
-    """Weights of the policies whose mixture spends just ``total`` on average; None where the line doesn't span it."""
+    """Weights of the policies whose mixture spends exactly ``total`` on average; None if the line doesn't span it."""
     along = tokens[line]
     if not along[0] - 0.001 <= total <= along[-1] + 0.001:  # totals are rounded
         return None
     weights = np.zeros(len(tokens))
     near = np.flatnonzero(np.abs(along - total) <= 0.001)
     if len(near):
-        weights[line[near[-1]]] = 1  # the last: lines that part where a larger budget changes nothing begin there
+        weights[line[near[-1]]] = 1  # the last: if larger budgets change nothing, other lines begin at the largest
         return weights
     above = int(np.searchsorted(along, total))
     share = (total - along[above - 1]) / (along[above] - along[above - 1])

@@ -1,11 +1,11 @@
 """Option order: do answers survive another order of the options, and does a model favour a position?
 
-The same questions are asked with their options permuted. A model that knows answers alike in every order: what holds
-only in some orders was luck, or a liking for a letter (Pezeshkpour and Hruschka 2024, arXiv 2308.11483; Zheng et al.
-2024, arXiv 2309.03882, who compare recalls by position).
+The same questions are asked with their options permuted. A model that knows the answer gives it in every order; an
+answer that is right only in some orders was luck, or a preference for a letter (Pezeshkpour and Hruschka 2024, arXiv
+2308.11483; Zheng et al. 2024, arXiv 2309.03882, who compare recalls by position).
 
-Intervals are over questions. A chi-square test of chosen positions would take the permutations of a
-question for independent answers, which they aren't, so there is none.
+Intervals are over questions. There is no chi-square test of the chosen positions, because it would treat the
+permutations of a question as independent answers, which they aren't.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from m1flow.text.letters import LETTERS
 log = logging.getLogger(__name__)
 
 OVER_ORDERS = ("always_right", "sometimes_right", "never_right", "same_choice")
-"""Measures of what questions do over all orders of their options."""
+"""Measures of a question's answers over all orders of its options."""
 
 
 def make(*, sweeps: Sequence[Path], benchmarks: Sequence[Path]) -> pd.DataFrame:
-    """The table of scored sweeps, and of the benchmarks that they answer."""
+    """Make the table from scored sweeps and the benchmarks that they answer."""
     return option_order_table(sweeps, {path.stem: path for path in benchmarks})
 
 
@@ -61,13 +61,14 @@ class Permuted:
     """One model's answers under permutations, at one budget.
 
     Attributes:
-        budget: the largest that was measured with permutations.
-        permutations: their numbers; 0 is the benchmark's order.
-        chosen: the option that was read, in the benchmark's order, UNREAD for none: (question, permutation, sample).
-        correct: whether it is right.
-        at: the position at which it was shown, UNREAD for none.
+        budget: the largest budget measured with permutations.
+        permutations: the permutations' numbers; 0 is the benchmark's order.
+        chosen: the option read, by its place in the benchmark's order, UNREAD for none: (question, permutation,
+            sample).
+        correct: whether the chosen option is right.
+        at: the position at which the chosen option was shown, UNREAD for none.
         right_at: the position at which the right option was shown: (question, permutation).
-        positions: options of the longest question.
+        positions: the largest number of options of a question.
     """
 
     budget: int
@@ -109,10 +110,10 @@ def option_order_table(sweeps: Iterable[Path], benchmarks: Mapping[str, Path]) -
 
 
 def read_permuted(path: Path, benchmarks: Mapping[str, Path]) -> Permuted | None:
-    """A sweep's answers under permutations; None without any.
+    """A sweep's answers under permutations; None if it has none.
 
     Raises:
-        M1FlowError: it has, and its benchmark isn't among ``benchmarks``.
+        M1FlowError: the sweep has permutations, but its benchmark isn't among ``benchmarks``.
     """
     rows = read_scored(path, ["parsed_index", "correct"])
     rows = rows[rows["extensions"] == 0]
@@ -152,7 +153,7 @@ def read_permuted(path: Path, benchmarks: Mapping[str, Path]) -> Permuted | None
 
 
 def _shown_at(questions: pd.DataFrame, permutations: Sequence[int]) -> np.ndarray:
-    """(question, permutation, option): the position that shows the option."""
+    """The position at which each option is shown: (question, permutation, option)."""
     counts = questions["options"].map(len)
     shown = np.zeros((len(questions), len(permutations), counts.max()), np.int16)
     for place, (question_id, n) in enumerate(counts.items()):
@@ -162,7 +163,7 @@ def _shown_at(questions: pd.DataFrame, permutations: Sequence[int]) -> np.ndarra
 
 
 def _on_questions(model: str, own: Mapping[str, Permuted]) -> list[dict]:
-    """Accuracy by permutation, and what questions do over all of them."""
+    """Accuracy by permutation, and the measures over all permutations."""
     permutations = sorted(set.intersection(*(set(one.permutations) for one in own.values())))
     items = [("accuracy", str(permutation)) for permutation in permutations]
     items += [(name, "") for name in OVER_ORDERS]

@@ -1,8 +1,8 @@
 """Whether accuracy falls at the end of the curve: the largest budget against every smaller one, as a test.
 
-Each test is one-sided, that the smaller budget is the better one, by the sign flips of `paired_tests`. Holm's
-correction is made over the smaller budgets of a model on a benchmark, so the one that does best may be looked at. The
-interval of its difference holds for all smaller budgets at once, for the same reason.
+Each test is one-sided (is the smaller budget better?) and uses the sign flips of `paired_tests`. Holm's correction is
+over all smaller budgets of a model on a benchmark, so it is fair to look at the one that does best. For the same
+reason, the interval of its difference holds for all smaller budgets at once.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from m1flow.sweep.grids import Grid, read_by_model
 
 
 def make(*, sweeps: Sequence[Path], cue: str | None = None) -> pd.DataFrame:
-    """The table of scored sweeps; the cue is whose extensions count, by default the first in each sweep."""
+    """Make the table from scored sweeps; of several cues, only ``cue`` counts (by default, each sweep's first)."""
     return overthinking_table(read_by_model(sweeps, cue))
 
 
@@ -52,7 +52,7 @@ def overthinking_table(models: Mapping[str, Sequence[Grid]]) -> pd.DataFrame:
 
     Returns:
         The table's columns. ``difference`` is the accuracy under the largest budget minus that under the smaller one,
-        below 0 where it falls; only a ``p_holm`` under 0.05 is evidence that it does.
+        below 0 if accuracy falls; only a ``p_holm`` under 0.05 is evidence that it does.
     """
     rows = []
     for model, grids in models.items():
@@ -63,7 +63,7 @@ def overthinking_table(models: Mapping[str, Sequence[Grid]]) -> pd.DataFrame:
         for benchmark, means in means_with_intervals(changes, change=True, together=True).items():
             averaged = list(changes.values()) if benchmark == MACRO else [changes[benchmark]]
             p = [p_value([-part[:, k] for part in averaged], grids[0].samples, GREATER) for k in range(len(smaller))]
-            # From the end: of equally good ones the nearest to the largest.
+            # Searched from the end: of equally good budgets, the one nearest to the largest is taken.
             best = len(smaller) - 1 - int(best_of(-means.value[None, ::-1])[0])
             rows.append(
                 {

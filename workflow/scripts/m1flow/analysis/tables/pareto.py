@@ -1,11 +1,11 @@
 """What accuracy costs: every model, budget and parallel setting, and which of them nothing cheaper beats.
 
-A setting is on the front where no other is at least as accurate for less, or more accurate for as much (Pareto 1906;
-on one benchmark, over all models). The front is picked on the questions it is scored on: a point that stands out by
-less than its interval may be there by luck.
+A setting is on the front if no other is at least as accurate for less, or more accurate for the same cost (Pareto
+1906). Each benchmark has one front over all models. The front is picked on the questions that it is scored on: a point
+that stands out by less than its interval may be there by luck.
 
 Seconds are estimated: the tokens that a setting decodes, times the device-seconds that a token took in the model's
-sweep. So they hold for that hardware, engine and batch.
+sweep. So they hold only for that hardware, engine and batch.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from m1flow.files.json import read_json
 
 
 def make(*, policies: pd.DataFrame, token_counts: Sequence[Path]) -> pd.DataFrame:
-    """The table.
+    """Make the table from the policies and the seconds that generating took.
 
     Args:
         policies: the table of that name.
-        token_counts: generations/{model}.report.json: how many seconds generating took.
+        token_counts: the files generations/{model}.report.json, for the seconds that generating took.
     """
     return pareto_table(policies, {path.name.removesuffix(".report.json"): read_json(path) for path in token_counts})
 
@@ -61,11 +61,11 @@ def pareto_table(policies: pd.DataFrame, costs: Mapping[str, Mapping[str, Any]])
 
     Args:
         policies: the table of that name.
-        costs: what generating took, by model; see `seconds_per_token`.
+        costs: each model's report on its generations; see `seconds_per_token`.
 
     Returns:
         The table's columns. Tokens and seconds are means per question, of all its samples together; seconds are empty
-        where the sweep didn't tell them, and such a policy is not on their front.
+        if the sweep didn't record them, and such a policy isn't on the front by seconds.
     """
     pace = {model: seconds_per_token(report) for model, report in costs.items()}
     tokens = policies["thinking_tokens"] + policies["answer_tokens"]
@@ -88,7 +88,7 @@ def seconds_per_token(report: Mapping[str, Any]) -> float:
 
 
 def on_front(cost: np.ndarray, accuracy: np.ndarray) -> np.ndarray:
-    """The points that no other point dominates; of equal points the first; none of unknown cost."""
+    """Whether each point is on the front; of equal points only the first is, and points of unknown cost never are."""
     order = np.lexsort([-accuracy, cost])
     order = order[~np.isnan(cost[order])]
     best_cheaper = np.maximum.accumulate(np.concatenate([[-np.inf], accuracy[order]]))[:-1]

@@ -1,6 +1,6 @@
 """Ways to spend thinking tokens: every policy that a sweep allows, with its accuracy and its tokens.
 
-What a policy is, and what it gives: `policy_outcomes`.
+For the policies and their results, see `policy_outcomes`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from m1flow.sweep.grids import Grid, by_model, read_grids
 
 
 def make(*, sweeps: Sequence[Path], cue: str | None = None) -> pd.DataFrame:
-    """The table of scored sweeps; the cue is whose extensions count, by default the first in each sweep."""
+    """Make the table from scored sweeps; of several cues, only ``cue`` counts (by default, each sweep's first)."""
     return policies_table(read_grids(sweeps, cue))
 
 
@@ -49,11 +49,11 @@ def policies_table(grids: Iterable[Grid]) -> pd.DataFrame:
     """Every policy measured.
 
     Args:
-        grids: of all models and benchmarks.
+        grids: the grids of all models and benchmarks.
 
     Returns:
         The table's columns, a row for each model, benchmark (and the macro average) and policy; tokens are means per
-        question over all its samples.
+        question, of all its samples together.
     """
     rows = []
     for model, own in by_model(grids):

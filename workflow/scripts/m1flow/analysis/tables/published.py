@@ -1,19 +1,19 @@
-"""Beside a paper's numbers: the study's accuracies next to published ones, and how far apart they are.
+"""The study's accuracies beside published ones, and how far apart they are.
 
-Published numbers come from a CSV file (by default config/published/m1.csv, the m1 paper's) with the columns
+Published numbers come from a CSV file (by default config/published/m1.csv, the m1 paper's) with these columns:
     published_as: the name that a model's ``published`` key refers to;
     benchmark: as the study calls it, or `intervals.MACRO` for the mean over benchmarks;
-    budget: thinking tokens; empty where the number is of no single budget;
+    budget: in thinking tokens; empty if the number isn't that of a single budget;
     selection: how the number was chosen, one of SELECTIONS;
-    n: questions, at least 1, empty where unknown;
+    n: the number of questions, at least 1; empty if unknown;
     accuracy: from 0 to 1;
-    place: where in the paper it stands.
+    place: where in the paper the number stands.
 
-A number is set against what was measured in the same way: one of a fixed budget against the same budget here, the best
-of several budgets, chosen on the test questions, against this study's oracle budget, and one without a budget against
-the model's only or largest budget. The interval of a difference takes both numbers as independent (Newcombe 1998,
-Stat. Med. 17:873, method 10), since a paper doesn't publish its answers: with the same questions on both sides it is
-wider than a paired one would be.
+A number is compared with what the study measured in the same way: a fixed budget with the same budget here; the best of
+several budgets, chosen on the test questions, with this study's oracle budget; and a number without a budget with the
+model's only or largest budget. The interval of a difference treats both numbers as independent (Newcombe 1998, Stat.
+Med. 17:873, method 10), since papers don't publish their answers; if both sides have the same questions, it is wider
+than a paired interval would be.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def make(
 
     Args:
         published_numbers: the CSV file that the module describes.
-        published_as: model to the name it is published as.
+        published_as: the name that each model is published under, by model.
         accuracy: the table of that name.
         macro: the table of that name.
         policies: the table of that name, which says how many questions there are.
@@ -87,7 +87,7 @@ def read_published(path: Path) -> pd.DataFrame:
     """Published numbers; budget and n are NaN if unknown.
 
     Raises:
-        M1FlowError: the file can't be read, or a row isn't as the module says.
+        M1FlowError: the file can't be read, or a row isn't as the module's docstring says.
     """
     table = pd.DataFrame(published_rows(path), columns=FILE_COLUMNS, dtype=str)
     numbers = ["budget", "n", "accuracy"]
@@ -106,11 +106,12 @@ def read_published(path: Path) -> pd.DataFrame:
 
 
 def with_questions(accuracy: pd.DataFrame, policies: pd.DataFrame) -> pd.DataFrame:
-    """Accuracies with ``n`` as the number of questions, where the tables accuracy and macro count answers.
+    """Accuracies with the number of questions as ``n``, which counts answers in the tables accuracy and macro.
 
     Args:
         accuracy: model, benchmark and budget of cells without extensions.
-        policies: the table policies, whose single samples are the same cells and count questions.
+        policies: the table policies, whose rows of single samples have the same cells, and whose ``n`` counts
+            questions.
     """
     key = ["model", "benchmark", "budget"]
     single = policies.loc[policies["family"] == "sequential", [*key, "n"]].astype({"n": "Int64"})
@@ -124,7 +125,7 @@ def set_beside(
 
     Args:
         published: as `read_published` returns it.
-        published_as: model to the name it is published as.
+        published_as: the name that each model is published under, by model.
         accuracy: model, benchmark, budget, n (questions), accuracy, ci_low, ci_high of every budget without
             extensions; macro averages are under `intervals.MACRO`.
         choices: the table budget_choice, for the oracle budget.
@@ -152,11 +153,11 @@ def _at_another(theirs: pd.DataFrame, selection: str, ours: pd.DataFrame) -> pd.
 
 
 def _with_difference(table: pd.DataFrame) -> pd.DataFrame:
-    """Newcombe's interval of ours minus theirs; theirs is Wilson's, or as wide as ours where its n isn't known."""
+    """Add Newcombe's interval of ours minus theirs; their own is Wilson's, or as wide as ours if their n is unknown."""
     theirs = table["published"].astype(float)
     intervals = [_interval(p, n) for p, n in zip(theirs, table["published_n"], strict=True)]
     low, high = np.array(intervals, dtype=float).reshape(-1, 2).T
-    # Where a published interval isn't known it is as wide as ours.
+    # An unknown published interval is taken to be as wide as ours.
     low = np.where(np.isnan(low), theirs - (table["accuracy"] - table["ci_low"]), low)
     high = np.where(np.isnan(high), theirs + (table["ci_high"] - table["accuracy"]), high)
     ours = table["accuracy"], table["ci_low"], table["ci_high"]

@@ -1,12 +1,12 @@
-"""What another training seed would change: several models that differ in their seed only.
+"""What another training seed would change: several models that differ only in their seed.
 
-Questions and seeds are two crossed samples: other questions could have been asked, and other seeds trained with. The
-interval's variance is the sum of what either would change, which counts what only question and seed together do twice,
-as drawing both again would (the pigeonhole bootstrap: Owen 2007, Ann. Appl. Stat. 1:386). What other questions would
-change is recovered from the limits of the interval over questions of the seeds' mean, on either side (Zou and Donner
-2008, Stat. Med. 27:1693), so that it is known near 0 and 1 too. Seeds are few, so a bootstrap over them is too narrow;
-the interval is of Student's t with the degrees of freedom of Satterthwaite 1946, Biometrics Bull. 2:110. It is about
-accuracy as training and questions come, not about the models at hand.
+Questions and seeds are two crossed samples: other questions could have been asked, and other seeds used for training.
+The interval's variance is the sum of the variances over questions and over seeds. It counts the interaction of question
+and seed twice, as resampling both would (the pigeonhole bootstrap: Owen 2007, Ann. Appl. Stat. 1:386). The variance
+over questions is recovered, on either side, from the limits of the interval of the seeds' mean over questions (Zou and
+Donner 2008, Stat. Med. 27:1693), so that it also holds near 0 and 1. Seeds are few, so a bootstrap over them would be
+too narrow; the interval uses Student's t with the degrees of freedom of Satterthwaite 1946, Biometrics Bull. 2:110. It
+is about the accuracy to expect with other seeds and questions, not about that of the models at hand.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ log = logging.getLogger(__name__)
 
 
 def make(*, sweeps: Sequence[Path], cue: str | None = None, seed_groups: Mapping[str, Sequence[str]]) -> pd.DataFrame:
-    """The table of scored sweeps.
+    """Make the table from scored sweeps.
 
     Args:
         sweeps: scored sweeps.
-        cue: whose extensions to read; the first in each sweep where it is None.
-        seed_groups: the study's ``replicates``: models that differ in their seed only, by a name for them together.
+        cue: the cue whose extensions are read; None for the first in each sweep.
+        seed_groups: the study's ``replicates``: groups of models that differ only in their seed, by the group's name.
     """
     return replicates_table(read_by_model(sweeps, cue), seed_groups)
 
@@ -62,12 +62,13 @@ def replicates_table(models: Mapping[str, Sequence[Grid]], replicates: Mapping[s
 
     Args:
         models: each model's grids, as `grids.by_model` gives them.
-        replicates: models that differ in the seed only, by a name for them together; models without sweeps are left
-            out, and logged.
+        replicates: groups of models that differ only in their seed, by the group's name; models without sweeps are left
+            out and logged.
 
     Returns:
         The table's columns: ``accuracy`` is the mean over seeds, ``seed_sd`` the standard deviation between them
-        (divided by seeds less one), ``lowest`` and ``highest`` the worst and the best one; ``n`` counts questions.
+        (with the number of seeds minus one as the divisor), ``lowest`` and ``highest`` the worst and the best seed;
+        ``n`` counts questions.
     """
     rows = []
     for name, members in replicates.items():
@@ -113,7 +114,7 @@ def _interval(each: np.ndarray, means: Means) -> tuple[np.ndarray, np.ndarray]:
 
     Args:
         each: each seed's accuracy, (seed, budget).
-        means: of the seeds' mean, with what other questions would change.
+        means: the means over seeds, with their intervals over questions.
     """
     seeds = len(each)
     of_seeds = each.var(axis=0, ddof=1) / seeds
@@ -121,7 +122,7 @@ def _interval(each: np.ndarray, means: Means) -> tuple[np.ndarray, np.ndarray]:
     lengths = []
     for length in (means.value - means.low, means.high - means.value):
         variance = of_seeds + (length / special.ndtri(quantile)) ** 2
-        # Only seeds are few: the less of the variance is theirs, the more degrees of freedom.
+        # Only seeds are few: the smaller their part of the variance, the more degrees of freedom.
         freedom = (seeds - 1) * (variance / of_seeds.clip(min=1e-30)) ** 2
         lengths.append(special.stdtrit(freedom.clip(min=seeds - 1), quantile) * np.sqrt(variance))
     return (means.value - lengths[0]).clip(min=0), (means.value + lengths[1]).clip(max=1)
@@ -132,7 +133,7 @@ def _all_have(members: Sequence[Sequence[Grid]], cell: tuple[int, int]) -> bool:
 
 
 def _aligned(same: Sequence[Grid], cells: Sequence[tuple[int, int]]) -> list[np.ndarray]:
-    """Shares of right samples, (question, cell), of the questions that all have, in one order."""
+    """Each grid's shares of right samples, (question, cell), of the questions that all have, in the same order."""
     shared = _index(same[0])
     for one in same[1:]:
         shared = shared.intersection(_index(one), sort=False)

@@ -1,4 +1,4 @@
-"""Tokens that the sweeps decoded, against those that separate runs of every cell would have."""
+"""Tokens that the sweeps decoded, against those that separate runs of every cell would have decoded."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def make(*, token_counts: Sequence[Path]) -> pd.DataFrame:
     """A row for each model.
 
     Args:
-        token_counts: generations/{model}.report.json.
+        token_counts: the files generations/{model}.report.json.
     """
     rows = []
     for path in token_counts:

@@ -71,14 +71,14 @@ class TransformersEngine:
         self._batch = None
 
     def _admit(self) -> None:
-        """Add waiting requests to the batch, shortest prompts first, so that those of a prefill are of like length."""
+        """Add waiting requests to the batch, shortest prompts first, so that a prefill has prompts of like length."""
         self._waiting.sort(key=lambda request: (len(request.prompt), request.max_tokens))
         while count := self._fitting():
             self._batch.join(self._waiting[:count])
             del self._waiting[:count]
 
     def _fitting(self) -> int:
-        """The number of waiting requests that fit now: into free rows, memory at full length, and one prefill."""
+        """The number of waiting requests that fit now: into free rows, one prefill, and memory at their full length."""
         rows, width, remaining = len(self._batch.rows), self._batch.width, self._batch.remaining
         count = 0
         for request in self._waiting:

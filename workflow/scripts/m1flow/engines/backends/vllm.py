@@ -32,7 +32,7 @@ _ENVIRONMENT = {
 }
 # In tokens. The CPU kernels need a multiple of 32; the smallest block caches most of a short prompt.
 _CPU_BLOCK = 32
-# Prompt tokens computed in one step on the CPU, where a whole prompt needs no more.
+# Prompt tokens computed in one step on the CPU, unless a whole prompt needs more.
 _CPU_STEP = 4096
 _UNTIL = "until"  # vLLM's stop reason for a generation that a text ended
 
@@ -129,7 +129,7 @@ def sampling_params(request: Request, *, read_cache: bool = True) -> Any:
     from vllm.sampling_params import RequestOutputKind
 
     final = RequestOutputKind.FINAL_ONLY
-    if request.given:  # read as a prompt; by default vLLM would compute all of it anew, for the prompt's own sake
+    if request.given:  # read as a prompt; by default, vLLM would recompute it all for the prompt's log-probabilities
         return SamplingParams(
             max_tokens=1,
             temperature=0.0,
@@ -229,7 +229,7 @@ def _start(folder: Path, context: int, settings: EngineSettings) -> Any:
 
 
 def _check_heads(width: int) -> None:
-    """Refuse a width of attention heads that the CPU kernels would refuse only in the first step."""
+    """Refuse a width of attention heads that the CPU kernels would otherwise reject only in the first step."""
     from vllm.v1.attention.backends.cpu_attn import CPUAttentionBackend
 
     widths = CPUAttentionBackend.get_supported_head_sizes()
@@ -239,7 +239,7 @@ def _check_heads(width: int) -> None:
 
 @contextlib.contextmanager
 def _no_garbage_collection() -> Iterator[None]:
-    """Skip explicit garbage collections: vLLM runs seven, and each takes two seconds for everything imported."""
+    """Skip explicit garbage collections: vLLM runs seven, and each takes two seconds because so much is imported."""
     collect, gc.collect = gc.collect, lambda *_: 0
     try:
         yield
@@ -248,7 +248,7 @@ def _no_garbage_collection() -> Iterator[None]:
 
 
 def _use_threads(threads: int) -> None:
-    """Set the OpenMP threads through torch, since its library is loaded and no longer reads the environment."""
+    """Set the number of OpenMP threads in torch, since its library is loaded and no longer reads the environment."""
     import torch
 
     os.environ["OMP_NUM_THREADS"] = str(threads)
@@ -256,9 +256,10 @@ def _use_threads(threads: int) -> None:
 
 
 def _compile_nothing() -> None:
-    """Run the functions for log-probabilities eagerly, which vLLM compiles with torch even in its eager mode.
+    """Run the functions for log-probabilities eagerly; vLLM would compile them with torch even in its eager mode.
 
-    Compiling takes seconds and a C++ compiler, and saves 60 microseconds a step; without a compiler the engine stops.
+    Compiling takes seconds, needs a C++ compiler and saves 60 microseconds a step; without a compiler, the engine
+    stops.
     """
     import torch
 
