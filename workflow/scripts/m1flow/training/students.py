@@ -77,7 +77,7 @@ def fine_tune(
         "training": student.training.dump(),
         "seed": seed,
     }
-    # Only a tracker's files have no fixed name.
+    # If a tracker's writing fails, the error names no file: name the folder of its files.
     with naming_full_disks(task.computation.reports or out):
         trained = method.train(task)
 
