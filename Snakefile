@@ -9,8 +9,8 @@ min_version("9.27")
 
 if not isinstance(workflow.current_basedir, PathLike):
     raise WorkflowError(
-        "Snakefile: jobs call the scripts beside it, which Snakemake doesn't fetch with it; clone the project, and name"
-        " the Snakefile of the clone (docs/running/elsewhere.md)"
+        "Snakefile: Snakemake doesn't fetch the scripts beside it, which jobs run; clone the project, and use the"
+        " clone's Snakefile (docs/running/elsewhere.md)"
     )
 
 
@@ -57,8 +57,8 @@ onstart:
 
 onerror:
     print(
-        "Run the same command again to go on, once what failed above, if anything did, is cured:"
-        " what is finished stays, and what was generated is kept.",
+        "To continue, run the same command again, after correcting whatever failed above."
+        " Finished files and generated answers are kept.",
         file=sys.stderr,
     )
 

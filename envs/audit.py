@@ -57,7 +57,7 @@ def looked_up(lock: Path, python: Path, service: str, timeout: int) -> list[dict
     done = subprocess.run(command, capture_output=True, text=True)
     if not report.is_file():
         reason = (done.stderr.strip().splitlines() or ["no answer"])[-1][:200]
-        sys.exit(f"error: {service}: can't be asked for vulnerabilities ({reason}); check the network, then rerun")
+        sys.exit(f"error: {service}: can't be queried for vulnerabilities ({reason}); check the network, then rerun")
     return json.loads(report.read_text(encoding="utf-8"))["dependencies"]
 
 
@@ -66,7 +66,8 @@ def verdict(packages: list[dict[str, Any]], service: str) -> tuple[list[str], st
     known = [package for package in packages if "vulns" in package]
     unknown = sorted({package["name"] for package in packages if "vulns" not in package})
     lines = [
-        f"{package['name']} {package['version']}: {found['id']}, mended in {', '.join(found['fix_versions']) or 'none'}"
+        f"{package['name']} {package['version']}: {found['id']}, "
+        f"fixed in {', '.join(found['fix_versions']) or 'no version'}"
         for package in known
         for found in package["vulns"]
     ]
@@ -76,7 +77,7 @@ def verdict(packages: list[dict[str, Any]], service: str) -> tuple[list[str], st
     if not known:
         return (
             lines,
-            f"{service}: answers for none of {len(unknown)} packages, so nothing was audited; check the network",
+            f"{service}: has no answer for any of {len(unknown)} packages, so nothing was audited; check the network",
         )
     if unknown:
         return lines, f"{service}: doesn't know {', '.join(unknown)}; audit these by hand"

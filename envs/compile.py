@@ -67,7 +67,9 @@ def compiled(uv: str, inputs: list[str], known: str, *options: str) -> dict[str,
         command += ["--output-file", output.name, *(str(ENVS / f"{name}.in") for name in inputs)]
         done = subprocess.run(command, stdout=subprocess.DEVNULL)
         if done.returncode:
-            raise SystemExit(f"error: {', '.join(f'envs/{name}.in' for name in inputs)}: uv can't resolve them")
+            raise SystemExit(
+                f"error: {', '.join(f'envs/{name}.in' for name in inputs)}: uv can't resolve these requirements"
+            )
         text = Path(output.name).read_text(encoding="utf-8")
     blocks = re.findall(r"^(?=\S)[^#].*\n(?:[ \t].*\n)*", text, re.MULTILINE)
     found: dict[str, str] = {}

@@ -145,7 +145,7 @@ def missing_key(jobs):
     for endpoint in filter(None, (job.params.get("endpoint") for job in jobs)):
         variable = STUDY.endpoints[endpoint].key_variable
         if variable and not os.environ.get(variable):
-            return f"endpoints.{endpoint}.key_variable: the environment has no {variable}; export it, then rerun"
+            return f"endpoints.{endpoint}.key_variable: the environment variable {variable} isn't set; export it, then rerun"
     return None
 
 

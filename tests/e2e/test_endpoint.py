@@ -210,7 +210,7 @@ def test_the_server_turns_down_what_is_too_long_and_models_it_does_not_have(serv
         assert {asked.key: turn.refused for asked, turn in turns} == {0: False, 1: True, 2: False}
         with pytest.raises(M1FlowError, match=r"endpoints.local.url: .*status 404.*`none` does not exist"):
             list(chat(model="none").turns(questions(0, 9), TOKENS))
-        with pytest.raises(M1FlowError, match=r"endpoints.local.model: the endpoint takes no request \(status 400"):
+        with pytest.raises(M1FlowError, match=r"local.model: the endpoint rejects every request \(status 400"):
             list(chat(extra_body={"top_k": -7}).turns(questions(0, 9), TOKENS))
 
 

@@ -148,5 +148,5 @@ def test_without_its_key_nothing_starts(study, monkeypatch):
     overlay = study.overlay("again.yaml", {"endpoints": {"served": {"revision": "keyless"}}})
     done = run(study, overlay, targets=(str(RESULTS / "attempts" / "second.parquet"),), check=False)
     assert done.returncode == 1
-    assert "endpoints.served.key_variable: the environment has no CANARY_KEY" in done.stdout
+    assert "endpoints.served.key_variable: the environment variable CANARY_KEY isn't set" in done.stdout
     assert "Execute" not in done.stdout

@@ -62,7 +62,9 @@ def test_a_damaged_file_is_named_and_made_again(finished, small, damage, damaged
     done = small.snakemake("--configfile", "small.yaml", "--", wanted, check=False)
     assert done.returncode == 1, done.stdout
     [said] = set(re.findall(r"^error: .*$", done.stdout, re.MULTILINE))
-    assert said.startswith(f"error: {RESULTS / damaged}: ") and re.search(r"; .*delete (it|the folder)", said), said
+    assert said.startswith(f"error: {RESULTS / damaged}: ") and re.search(
+        r"; .*(delete it|move (it|the folder) away)", said
+    ), said
     assert "Traceback" not in done.stdout
     remove(small.folder / RESULTS / cured_by)
     small.snakemake("--configfile", "small.yaml", "--", wanted)

@@ -85,7 +85,7 @@ def test_a_stage_on_a_full_disk_says_so_and_leaves_nothing_half_written(finished
     disk.make_room()
     new = tree(disk.folder) - before
     assert done.returncode == 1, (said, new)
-    assert re.fullmatch(r"error: \S*results/small/\S+: .*No space left on device.*; free the disk.*", said[-1]), said
+    assert re.fullmatch(r"error: \S*results/small/\S+: .*No space left on device.*; free some space.*", said[-1]), said
     assert not [path for path in new if path.name.startswith(".") or path.suffix == ".tmp"]
     for path in (disk.folder / name for name in outputs):
         if path.is_file():  # written while there was room: whole
@@ -117,7 +117,7 @@ def test_without_room_nothing_starts(disk):
     disk.make_room()
     assert done.returncode == 1 and "Job 0:" not in done.stdout, done.stdout
     assert re.search(
-        r"results/small: \d MB are free on this disk, 32 are the least; free some, then rerun", done.stdout
+        r"results/small: \d MB are free on this disk, but 32 MB are needed; free some space, then rerun", done.stdout
     )
 
 

@@ -17,7 +17,7 @@ from helpers.faults import RESULTS, journal_keys, workers
 TARGET = str(RESULTS / "sweeps" / "student" / "in_domain.parquet")
 JOURNAL = RESULTS / "journals" / "sweeps" / "student.jsonl"
 ARGUMENTS = ("--configfile", "small.yaml", "--", TARGET)
-SAYS_HOW_TO_GO_ON = "Run the same command again to go on"
+SAYS_HOW_TO_GO_ON = "To continue, run the same command again"
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 

@@ -105,4 +105,7 @@ def test_without_its_key_nothing_starts(study, monkeypatch):
     monkeypatch.delenv("CANARY_KEY")
     overlay = study.overlay("keyless.yaml", {"judge": {"questions": 20}})
     done = study.snakemake("--configfile", "small.yaml", "judge.yaml", overlay, "--", KINDS, check=False)
-    assert done.returncode == 1 and "endpoints.far.key_variable: the environment has no CANARY_KEY" in done.stdout
+    assert (
+        done.returncode == 1
+        and "endpoints.far.key_variable: the environment variable CANARY_KEY isn't set" in done.stdout
+    )

@@ -210,7 +210,7 @@ def test_the_check_finds_nothing_wrong_here(cluster, unrun):
     ("partitions", "settings", "problem"),
     [
         ({"cpu": {}, "nowhere": {"max_gpu": 8}}, {"engine": {"gpus": 2}}, "partition nowhere refuses running a model"),
-        ({"cpu": {}}, {"engine": {"gpus": 2}}, "none of its partitions holds running a model"),
+        ({"cpu": {}}, {"engine": {"gpus": 2}}, "none of its partitions has room for running a model"),
         ({"gpu": {"max_gpu": 8}}, {"engine": {"gpus": 8}}, "partition gpu refuses running a model"),
         (
             {"cpu": {}},

@@ -29,7 +29,7 @@ def run(body: str) -> subprocess.CompletedProcess:
     ("body", "line"),
     [
         ("raise errors.M1FlowError('a.yaml: seed: wrong; mend it')", "error: a.yaml: seed: wrong; mend it"),
-        (f"raise OSError({errno.ENOSPC}, 'x', 'out/t')", "error: out/t: No space left on device; free the disk or "),
+        (f"raise OSError({errno.ENOSPC}, 'x', 'out/t')", "error: out/t: No space left on device; free some space "),
         ("open('no/such/file')", "error: no/such/file: No such file or directory; "),
         ("raise KeyboardInterrupt", "interrupted"),
     ],

@@ -129,7 +129,10 @@ def test_a_module_looks_for_keys_before_it_starts_where_it_is_told_to(project, e
     uses(elsewhere, RENAMED, snakefile=str(project.folder / "Snakefile"), config=config)
     done = elsewhere.snakemake("results/demo/attempts/far.parquet", check=False)
     assert done.returncode == 1
-    assert "endpoints.far.key_variable: the environment has no ABSENT_KEY; export it, then rerun" in done.stdout
+    assert (
+        "endpoints.far.key_variable: the environment variable ABSENT_KEY isn't set; export it, then rerun"
+        in done.stdout
+    )
 
 
 def test_a_wrong_setting_of_a_module_stops_with_one_line(project, elsewhere):
@@ -151,4 +154,4 @@ def test_a_snakefile_that_was_fetched_without_its_scripts_is_refused(project, el
         subprocess.run([*git, *command], check=True)
     uses(elsewhere, RENAMED, snakefile=f"git+file://{repository}/workflow/Snakefile@v1", config={})
     done = elsewhere.snakemake("--dry-run", check=False)
-    assert done.returncode == 1 and "clone the project, and name the Snakefile of the clone" in done.stdout
+    assert done.returncode == 1 and "clone the project, and use the clone's Snakefile" in done.stdout

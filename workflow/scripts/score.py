@@ -25,7 +25,8 @@ def main() -> None:
     shards, left_over = divmod(len(flags.generations), len(flags.questions))
     if left_over or not shards or len(flags.questions) != len(flags.out):
         raise M1FlowError(
-            "--generations, --questions, --out: give as many tables of each shard as benchmarks, in the same order"
+            "--generations, --questions, --out: give the same number of shards of each benchmark, and the benchmarks "
+            "in the same order"
         )
     for place, (questions_path, out) in enumerate(zip(flags.questions, flags.out, strict=True)):
         paths = flags.generations[place * shards : (place + 1) * shards]

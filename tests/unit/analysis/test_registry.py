@@ -87,9 +87,13 @@ def test_a_module_dropped_into_the_folder_is_a_table(made_up):
     [
         ("lost", None, 'table: must be one of accuracy, .*, not "lost"'),
         ("empty", "", r"empty\.py: no function make\(\); define one"),
-        ("undeclared", "def make(): ...", r"undeclared\.py: TABLE: missing, or no Table"),
+        ("undeclared", "def make(): ...", r"undeclared\.py: TABLE: missing, or not of type Table"),
         ("greedy", FINE.replace("cue=None", "answers, cue=None"), r"greedy\.py: make\(\) needs 'answers', .* given"),
-        ("other", FINE.replace('"n": 1', '"m": 1'), r"other\.py: make\(\) gives the columns model, m, and TABLE .* n;"),
+        (
+            "other",
+            FINE.replace('"n": 1', '"m": 1'),
+            r"other\.py: make\(\) returns the columns model, m, but .* n;",
+        ),
     ],
 )
 def test_what_is_wrong_with_a_table_is_said_in_one_line(made_up, name, code, message):

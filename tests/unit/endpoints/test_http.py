@@ -77,7 +77,7 @@ def test_a_response_comes_with_status_headers_and_body_and_is_not_led_elsewhere(
 
 @pytest.mark.parametrize(
     ("fault", "kind", "words"),
-    [("cut", Broken, "a response cut short: status 200"), ("hang", Silent, "no whole response within 1 s")],
+    [("cut", Broken, "a response cut short: status 200"), ("hang", Silent, "no complete response within 1 s")],
 )
 def test_what_may_have_been_billed_is_told_from_what_was_not(fault, kind, words):
     with FaultProxy(share=1.0, faults=[fault]) as proxy, pytest.raises(Passing, match=words) as caught:

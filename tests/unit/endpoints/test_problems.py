@@ -19,8 +19,12 @@ def problems(**settings) -> Problems:
 @pytest.mark.parametrize(
     ("problem", "key", "words"),
     [
-        (lambda p: p.nothing_taken("status 400"), "model", "the endpoint takes no request (status 400)"),
-        (lambda p: p.other_model("answers as n"), "answers_as", "answers as n; set answers_as"),
+        (lambda p: p.nothing_taken("status 400"), "model", "the endpoint rejects every request (status 400)"),
+        (
+            lambda p: p.other_model("answers as n"),
+            "answers_as",
+            "answers as n; if both are the same model, set answers_as",
+        ),
         (lambda p: p.dead(1800, "no\nconnection", 7), "url", "for 1,800 s (no⟨U+000A⟩connection); 7 questions are"),
         (lambda p: p.unanswered(1234, "cut", 0), "question_seconds", "1,234 questions have no answer"),
         (lambda p: p.long_pause(86400, 3), "question_seconds", "asks to wait 86,400 s; 3 questions"),
@@ -38,7 +42,7 @@ def test_a_problem_names_its_key_and_the_cure(problem, key, words):
 def test_the_cure_of_a_refused_key_follows_from_where_it_comes_from():
     refused = Fatal("key_variable", "status 401")
     assert "set $MY_KEY to a valid key, then rerun" in str(problems(key_variable="MY_KEY").fatal(refused))
-    assert "name the environment variable that holds a key there" in str(problems().fatal(refused))
-    assert "endpoints.far.url: status 404; see endpoints.far.url and model" in str(
+    assert "set key_variable to the name of the environment variable with the key" in str(problems().fatal(refused))
+    assert "endpoints.far.url: status 404; correct endpoints.far.url or model" in str(
         problems().fatal(Fatal("url", "status 404"))
     )

@@ -98,7 +98,7 @@ def test_an_endpoint_that_begins_to_reject_everything_refuses_nothing(ledger):
 
     with FaultProxy(respond=respond) as proxy:
         turns = chat(proxy, ledger).turns((UserTurn(n, f"q{n}") for n in range(500)), 50)
-        with pytest.raises(M1FlowError, match=r"the endpoint takes no request \(status 400: balance too low"):
+        with pytest.raises(M1FlowError, match=r"the endpoint rejects every request \(status 400: balance too low"):
             handed.update((asked.key, turn) for asked, turn in turns)
     assert len(handed) >= 50 - 16 and not any(turn.refused for turn in handed.values())
 

@@ -79,4 +79,4 @@ def test_a_response_dearer_than_its_worst_case_raises_those_that_follow(ledger, 
     before = capped.at_most((0, 1000))
     capped.enter(Usage(0, 0, 3000), at_most=before, response_id="r")
     assert capped.at_most((0, 1000)) == pytest.approx(3 * before)
-    assert "endpoint far: a response cost $0.0300, but its limit of tokens allows $0.0100 at most" in caplog.text
+    assert "endpoint far: a response cost $0.0300, more than the $0.0100 that its limit of tokens allows" in caplog.text

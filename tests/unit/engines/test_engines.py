@@ -255,7 +255,7 @@ def test_judging_decodes_nothing(engine):
 
 
 def test_too_long_a_request_is_refused_in_one_line(engine):
-    with pytest.raises(M1FlowError, match="needs a context of 513, this model has 512") as refused:
+    with pytest.raises(M1FlowError, match="needs a context of 513, but this model has only 512") as refused:
         engine.submit(Request(tuple([9] * 500), CONTEXT - 500 + 1, ()))
     assert "\n" not in str(refused.value)
     [fits] = generate(engine, [Request(tuple([9] * 500), CONTEXT - 500, ())])

@@ -50,7 +50,7 @@ def test_what_is_given_is_read_and_not_decoded():
 
 def test_the_whole_of_a_request_must_fit_the_context():
     check_request(Request((1, 2), 8, ()), 10, "m")
-    with pytest.raises(M1FlowError, match=r"^m: a prompt of 2 tokens with up to 9 more needs a context of 11, this"):
+    with pytest.raises(M1FlowError, match=r"^m: a prompt of 2 tokens with up to 9 more needs a context of 11, but"):
         check_request(Request((1, 2), 9, ()), 10, "m")
     with pytest.raises(M1FlowError, match="needs a context of 11"):
         check_request(Request.judging((1, 2), tuple(range(8))), 10, "m")

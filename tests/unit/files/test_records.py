@@ -39,7 +39,7 @@ def test_one_of_several_lists_of_rows_is_asked_for_by_name(tmp_path):
     path = tmp_path / "d.json"
     path.write_text('{"one": [{"q": "a"}], "two": [{"q": "b"}]}')
     assert list(read_rows(path, "two")) == [{"q": "b"}]
-    with pytest.raises(M1FlowError, match=r"d\.json: part: no rows under 'three'; there are one, two"):
+    with pytest.raises(M1FlowError, match=r"d\.json: part: no rows under 'three'; choose from one, two"):
         list(read_rows(path, "three"))
     with pytest.raises(M1FlowError, match=r"d\.json: part: missing; the file holds several lists of rows: one, two"):
         list(read_rows(path))
@@ -49,7 +49,7 @@ def test_one_of_several_lists_of_rows_is_asked_for_by_name(tmp_path):
     ("name", "content", "message"),
     [
         ("d.json", "{", "not readable as .json"),
-        ("d.json", "[1, 2]", "a row is int, not a mapping"),
+        ("d.json", "[1, 2]", "a row is of type int, not a mapping"),
         ("d.jsonl", '{"q": 1}\n{"q"', "not readable as .jsonl"),
         ("d.parquet", "PAR1 no", "not readable as .parquet"),
         ("d.csv", "a,b\n1,2,3\n", "line 2 doesn't have 2 cells; quote texts that hold commas"),
@@ -82,7 +82,7 @@ def test_a_json_file_of_settings_is_a_mapping(tmp_path):
     (tmp_path / "d.json").write_text('{"a": 1}')
     assert read_json_file(tmp_path / "d.json") == {"a": 1}
     (tmp_path / "d.json").write_text("[1]")
-    with pytest.raises(M1FlowError, match=r"d\.json: path: not readable as \.json \(it holds list, not a mapping\)"):
+    with pytest.raises(M1FlowError, match=r"d\.json: path: not readable as \.json \(its content is of type list, not"):
         read_json_file(tmp_path / "d.json")
 
 

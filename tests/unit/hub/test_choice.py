@@ -57,11 +57,11 @@ def test_the_card_says_which_files_a_split_has(hub, fetch, tmp_path, spec, files
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        ({}, "config: sources.s.config: owner/set has several configs; there are big, small"),
-        ({"config": "bigg"}, "config: sources.s.config: owner/set has no config 'bigg'; there are big, small"),
+        ({}, "config: sources.s.config: owner/set has several configs; choose from big, small"),
+        ({"config": "bigg"}, "config: sources.s.config: owner/set has no config 'bigg'; choose from big, small"),
         (
             {"config": "big", "split": "dev"},
-            "config: sources.s.split: owner/set has no split 'dev'; there are train, test",
+            "config: sources.s.split: owner/set has no split 'dev'; choose from train, test",
         ),
     ],
 )

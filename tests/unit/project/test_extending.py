@@ -105,7 +105,7 @@ def test_what_the_adapter_has_no_use_for_is_refused(page, tmp_path, monkeypatch)
     (tmp_path / "quiz.txt").write_text("one line\n", encoding="utf-8")
     (tmp_path / "quiz.csv").write_text("q,a\n", encoding="utf-8")
     for more, message in (
-        ({"subjects": ["law"]}, f"benchmarks.quiz.subjects: the adapter {example.name} doesn't use it"),
+        ({"subjects": ["law"]}, f"benchmarks.quiz.subjects: the adapter {example.name} doesn't use this key"),
         ({"path": ()}, f"benchmarks.quiz.path: missing; the adapter {example.name} needs this key, or hub"),
     ):
         entry = {"adapter": example.name, "path": str(tmp_path / "quiz.txt")} | more
@@ -148,9 +148,9 @@ def test_what_the_engine_cannot_do_is_refused_before_it_is_asked(page, model, tm
     example = page(ENGINES, "engine.md")
     assert laid_over_a_study(tmp_path, example.study).engine.name == example.name
     for key, more, message in (
-        ("answer_logprobs", {"answer_logprobs": True}, "gives no log-probabilities; set it to false"),
-        ("option_logprobs", {"option_logprobs": True}, "gives no log-probabilities; set it to false"),
-        ("answer_stop", {"answer_stop": "box"}, "can't stop at a text; set it to end"),
+        ("answer_logprobs", {"answer_logprobs": True}, "gives no log-probabilities; set this key to false"),
+        ("option_logprobs", {"option_logprobs": True}, "gives no log-probabilities; set this key to false"),
+        ("answer_stop", {"answer_stop": "box"}, "can't stop at a text; set this key to end"),
     ):
         with pytest.raises(M1FlowError, match=f"sweep.{key}: the engine {example.name} {message}"):
             laid_over_a_study(tmp_path, example.study | {"sweep": example.study["sweep"] | more})

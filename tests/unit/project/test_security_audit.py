@@ -25,8 +25,8 @@ SKIPPED = {"name": "d", "skip_reason": "Dependency not found on PyPI and could n
         ([CLEAN], ""),
         ([CLEAN, FOUND], "vulnerable packages"),
         ([CLEAN, SKIPPED], "pypi: doesn't know d"),
-        ([SKIPPED, SKIPPED], "pypi: answers for none of 1 packages"),
-        ([], "pypi: answers for none of 0 packages"),
+        ([SKIPPED, SKIPPED], "pypi: has no answer for any of 1 packages"),
+        ([], "pypi: has no answer for any of 0 packages"),
     ],
 )
 def test_only_packages_that_were_looked_up_are_clean(packages, problem):
@@ -37,8 +37,8 @@ def test_only_packages_that_were_looked_up_are_clean(packages, problem):
 def test_each_vulnerability_is_a_line():
     lines, _ = audit.verdict([OPEN, FOUND, CLEAN, FOUND], "pypi")
     assert lines == [
-        "b 2: CVE-1, mended in 2.1, 3",
-        "c 2: CVE-2, mended in none",
+        "b 2: CVE-1, fixed in 2.1, 3",
+        "c 2: CVE-2, fixed in no version",
         "3 packages looked up, 2 with vulnerabilities",
     ]
 

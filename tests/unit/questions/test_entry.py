@@ -16,7 +16,7 @@ from m1flow.study.settings.question_sets import QuestionSetSettings
     [
         (FIELDS | {"question": "stem"}, r"d\.json: src: field 'stem' is missing; the file has q, opts, a"),
         (FIELDS | {"options": ["o1", "o2"]}, r"d\.json: src: field 'o1' is missing"),
-        (FIELDS | {"options": "q"}, "options are str; name a field"),
+        (FIELDS | {"options": "q"}, "options are of type str; name a field"),
     ],
 )
 def test_a_missing_field_names_file_field_and_what_there_is(tmp_path, fields, message):
@@ -36,11 +36,13 @@ def test_only_rows_with_the_values_asked_for(tmp_path):
     assert list(table["stem"]) == ["Q0", "Q1", "Q3"]
     assert (report["read"], report["not_selected"]) == (3, 1)
     assert len(records(path, where={"d.kind": "eye"}, limit=1)[0]) == 1
-    with pytest.raises(M1FlowError, match=r"d\.json: src: where\.d\.kind: no row has 'nose'; there are eye, ear, law"):
+    with pytest.raises(
+        M1FlowError, match=r"d\.json: src: where\.d\.kind: no row has 'nose'; choose from eye, ear, law"
+    ):
         records(path, where={"d.kind": ["eye", "nose"]})
     with pytest.raises(M1FlowError, match=r"field 'part' is missing; the file has q, opts, a, d"):
         records(path, where={"part": "eye"})
-    with pytest.raises(M1FlowError, match="config: src: where: the adapter headqa doesn't use it"):
+    with pytest.raises(M1FlowError, match="config: src: where: the adapter headqa doesn't use this key"):
         load("src", read(QuestionSetSettings, {"adapter": "headqa", "path": str(path), "where": {"d.kind": "eye"}}), 0)
 
 

@@ -125,7 +125,7 @@ def test_slips_are_as_frequent_as_asked_for_and_carried_to_the_answer():
 
 @pytest.mark.parametrize("stem", ["What is the first-line treatment?", "Severity 3. Give Aspirin. Final severity?"])
 def test_the_solver_refuses_other_questions(stem):
-    with pytest.raises(M1FlowError, match="it isn't about this formulary"):
+    with pytest.raises(M1FlowError, match="not about this formulary"):
         World.from_settings(SETTINGS).solve({"question_id": "q1", "stem": stem})
 
 
@@ -191,7 +191,7 @@ def test_practice_is_not_what_sources_of_the_same_seed_ask():
 
 
 def test_an_empty_corpus_is_refused():
-    with pytest.raises(M1FlowError, match="corpus: it is empty"):
+    with pytest.raises(M1FlowError, match="corpus: empty"):
         build_corpus(read(CorpusSettings, {"facts": 0, "practice": 0}), PROMPTS, world=SETTINGS)
 
 

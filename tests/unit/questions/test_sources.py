@@ -46,7 +46,7 @@ def test_an_empty_file_is_an_error(tmp_path):
 def test_a_part_of_a_file(tmp_path):
     path = write(tmp_path / "d.json", {"one": [ROW], "two": [ROW | {"q": "Who?"}, ROW], "note": "none"})
     assert list(records(path, part="two")[0]["stem"]) == ["Who?", "Which?"]
-    with pytest.raises(M1FlowError, match=r"d\.json: part: no rows under 'three'; there are one, two, note"):
+    with pytest.raises(M1FlowError, match=r"d\.json: part: no rows under 'three'; choose from one, two, note"):
         records(path, part="three")
     with pytest.raises(M1FlowError, match=r"d\.json: part: missing; the file holds several lists of rows: one, two"):
         records(write(tmp_path / "d.json", {"one": [ROW], "two": [ROW]}))

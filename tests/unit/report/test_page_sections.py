@@ -67,7 +67,7 @@ def test_a_section_gets_facts_and_tables_without_rows_where_the_study_has_none(m
 
 def test_what_a_section_cannot_have_is_named(made_up, tables):
     made_up("greedy", FIRST.replace("cue):", "cue, answers):"))
-    with pytest.raises(M1FlowError, match=r"greedy\.py: make\(\) needs 'answers', which is no table and no fact"):
+    with pytest.raises(M1FlowError, match=r"greedy\.py: make\(\) needs 'answers', which is neither a table nor a fact"):
         page_sections(tables, FACTS)
 
 

@@ -31,8 +31,8 @@ def test_a_key_that_stands_twice_is_refused(config, tmp_path):
         (b"sweep: [8\nseed: 1\n", "not valid YAML"),
         (b"seed: 2026-13-01\n", "not valid YAML"),
         (b"description: \xff\n", "not valid YAML"),
-        (b"- study: x\n", "holds no settings by name"),
-        (b"study\n", "holds no settings by name"),
+        (b"- study: x\n", "contains no named settings"),
+        (b"study\n", "contains no named settings"),
     ],
 )
 def test_a_file_that_holds_no_settings_is_one_line(tmp_path, content, problem):

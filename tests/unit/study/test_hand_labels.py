@@ -30,7 +30,7 @@ def test_hand_labels_are_read_and_blank_ones_wait(tmp_path):
     ("lines", "problem"),
     [
         (["q1,m,ignorance,,"], "row 1: 'ignorance' is not a label; use knowledge, reasoning, other"),
-        (["q1,m,other,,", "q1,m,knowledge,0,"], "row 2: m on q1 is labelled twice"),
+        (["q1,m,other,,", "q1,m,knowledge,0,"], "row 2: the answer of m to q1 is labelled twice"),
         (["q1,m,other,first,"], "row 1: sample: must be a whole number"),
         (["q1,m,other"], "doesn't have 5 cells"),
     ],

@@ -25,7 +25,7 @@ def test_a_folder_that_is_not_there_yet_is_judged_by_the_one_above(tmp_path, mon
 
 def test_a_disk_without_room(tmp_path, monkeypatch):
     monkeypatch.setattr(preflight.os, "statvfs", lambda path: DISK(3 << 8, 4096))
-    with pytest.raises(M1FlowError, match="3 MB are free on this disk, 32 are the least"):
+    with pytest.raises(M1FlowError, match="3 MB are free on this disk, but 32 MB are needed"):
         check_disk(tmp_path)
 
 

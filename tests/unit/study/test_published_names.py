@@ -26,5 +26,5 @@ def test_names_come_once_in_the_order_of_the_file(tmp_path):
 def test_a_column_that_is_missing_is_named_with_the_header(tmp_path, column):
     left = [name for name in FILE_COLUMNS if name != column]
     (tmp_path / "p.csv").write_text(",".join(left) + "\n" + ",".join("x" for _ in left) + "\n")
-    with pytest.raises(M1FlowError, match=rf"p\.csv: column '{column}' is missing; the header is published_as,"):
+    with pytest.raises(M1FlowError, match=rf"p\.csv: column '{column}' is missing; the header must be published_as,"):
         names_in(tmp_path / "p.csv")

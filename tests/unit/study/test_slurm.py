@@ -84,7 +84,7 @@ def test_a_cluster_in_which_all_is_well_has_no_problem_and_no_note(look, tmp_pat
     [
         ({"ping": Answer(1, "Slurmctld(primary) at login is DOWN\n", "")}, "DOWN"),
         ({"config": Answer(0, "MinJobAge = 30 sec\n", "")}, "MinJobAge is 30 s"),
-        ({"sbatch": Answer(1, "", "sbatch: error: x\nallocation failure: Invalid qos\n")}, "takes|refuses"),
+        ({"sbatch": Answer(1, "", "sbatch: error: x\nallocation failure: Invalid qos\n")}, "accepts|refuses"),
         ({"srun": Answer(1, "", "srun: error: chdir: No such file\n")}, "a file system that all nodes share"),
     ],
 )
@@ -119,7 +119,7 @@ def test_python_that_does_not_start_in_a_job_is_told_from_a_file_that_does_not_s
     original = Cluster.__call__
     monkeypatch.setattr(Cluster, "__call__", ask)
     found, _ = look()
-    assert ("ok", "a job's file shows here, from n1") in found
+    assert ("ok", "a job's test file appears here, from n1") in found
     [problem] = problems(found)
     assert "doesn't run in a job" in problem
 

@@ -35,7 +35,7 @@ PRESETS = sorted((ROOT / "config" / "presets").glob("*.yaml"))
         ("seed", True, "seed", "must be a whole number"),
         ("engine/name", "vlm", "engine.name", "must be one of auto, transformers, vllm"),
         ("datasets/hard_40/recipe", "hardest", "datasets.hard_40.recipe", "must be one of hard, random"),
-        ("formats/m1/forced_end", None, "formats.m1", "thinking_start needs forced_end; add this key"),
+        ("formats/m1/forced_end", None, "formats.m1", "thinking_start needs forced_end; add forced_end"),
         ("bases/tiny/path", "models/x", "bases.tiny", "give exactly one of"),
         ("sources/wards", {"adapter": "headqa", "hub": "nobody"}, "sources.wards.hub", "must be a hub id, owner/name"),
         ("bases/tiny/hub", "a/b/c", "bases.tiny", "give exactly one of"),
@@ -151,7 +151,7 @@ def test_a_download_of_another_commit_than_the_lock_names_is_refused(config, tmp
     lock.write_text(json.dumps({"datasets/some/set": "b" * 40}))
     with pytest.raises(M1FlowError, match=f"locked at {'b' * 40}, but .*asked holds {'a' * 40}"):
         study.check_downloads(lock, tmp_path)
-    for path, cure in ((lock, "restore or delete it"), (manifest, "delete its folder, then rerun")):
+    for path, cure in ((lock, "restore the file, or move it away"), (manifest, "move its folder away, then rerun")):
         whole = path.read_text()
         for damaged in ("<<<<<<< HEAD\n" + whole, "[]"):
             path.write_text(damaged)

@@ -26,18 +26,18 @@ def test_mesh_has_76_qualifiers():
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        (None, "no such vocabulary"),
+        (None, "not a readable UTF-8 file"),
         ("", "no column 'code'"),
         ("code\tname\nA\tone\n", "no column 'note'"),
-        (HEADER, "0 terms"),
-        (HEADER + "A\tone\tx\n", "1 terms"),
-        (HEADER + "A\tone\nB\ttwo\ty\n", "line 2 has 2 cells, the header 3"),
+        (HEADER, "at least two terms, not 0"),
+        (HEADER + "A\tone\tx\n", "at least two terms, not 1"),
+        (HEADER + "A\tone\nB\ttwo\ty\n", "line 2 has 2 cells, but the header has 3"),
         (HEADER + "A\tone\tx\n\n# said\nB\t \ty\n", "line 5: name '' has no letter or digit"),
         (HEADER + "--\tone\tx\nB\ttwo\ty\n", "line 2: code '--' has no letter or digit"),
-        (HEADER + "A\tone\tx\nA\ttwo\ty\n", "line 3: code 'A' reads like line 2"),
-        (HEADER + "A\tone\tx\na.\ttwo\ty\n", "line 3: code 'a.' reads like line 2"),
-        (HEADER + "A\tone & two\tx\nB\tOne and Two\ty\n", "line 3: name 'One and Two' reads like line 2"),
-        (HEADER + "A\tone\tx\nB\ta\ty\n", "line 3: name 'a' reads like line 2"),
+        (HEADER + "A\tone\tx\nA\ttwo\ty\n", "line 3: code 'A' can't be told apart from line 2"),
+        (HEADER + "A\tone\tx\na.\ttwo\ty\n", "line 3: code 'a.' can't be told apart from line 2"),
+        (HEADER + "A\tone & two\tx\nB\tOne and Two\ty\n", "line 3: name 'One and Two' can't be told apart from line 2"),
+        (HEADER + "A\tone\tx\nB\ta\ty\n", "line 3: name 'a' can't be told apart from line 2"),
     ],
 )
 def test_a_vocabulary_that_could_confuse_is_refused_in_one_line(tmp_path, text, problem):

@@ -50,7 +50,7 @@ def test_cues_and_orders_are_told_apart():
 def test_incomplete_questions_are_left_out_and_logged(caplog):
     table = as_table(rows_of())
     one = grid(unaltered(table).iloc[1:], "m", "b")
-    assert one.chosen.shape == (1, 2, 3) and "1 questions lack" in caplog.text
+    assert one.chosen.shape == (1, 2, 3) and "left out 1 questions that lack" in caplog.text
     assert one.questions.tolist() == ["r"]
 
 

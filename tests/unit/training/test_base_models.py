@@ -54,7 +54,7 @@ def test_the_loss_of_a_base_falls_on_its_answers_alone():
 
 
 def test_only_a_base_from_random_weights_is_trained(corpus_file, tmp_path):
-    with pytest.raises(M1FlowError, match="^bases.given: architecture and training are missing"):
+    with pytest.raises(M1FlowError, match="^bases.given: architecture or training is missing"):
         given = read(BaseSettings, {"path": "models/given"})
         train_base(corpus_file, tmp_path / "out", name="given", base=given, formats={}, seed=0)
     assert not (tmp_path / "out").exists()

@@ -106,7 +106,7 @@ def test_killed_at_any_moment_training_ends_as_if_it_never_was(base, dataset, wh
     (folder / ".partial" / "checkpoint-999").mkdir(parents=True, exist_ok=True)  # as a kill within a save leaves it
     caplog.set_level("INFO")
     same_model(goes_on(base, dataset, out, checkpoints, run), uninterrupted)
-    assert f"goes on at {folder}/checkpoint-{steps[-1]}" in caplog.text
+    assert f"continues from {folder}/checkpoint-{steps[-1]}" in caplog.text
     assert not checkpoints.exists()  # the model is there: they have served
 
 
@@ -161,7 +161,9 @@ def test_a_full_disk_stops_with_the_cure_and_keeps_the_last_checkpoint(base, dat
     monkeypatch.setattr(loop, "_Saving", FillsUp)
     with (
         contextlib.ExitStack() as full,
-        pytest.raises(M1FlowError, match="checkpoint 6 can't be written .*free the disk .*goes on at step 5") as caught,
+        pytest.raises(
+            M1FlowError, match="checkpoint 6 can't be written .*free some space .*continues from step 5"
+        ) as caught,
     ):
         tune(base, dataset, tmp_path / "student", steps=STEPS, computation=computation)
     assert "\n" not in str(caught.value)

@@ -35,7 +35,7 @@ def test_facts_and_practice_are_as_many_as_asked_for_in_every_way_of_asking():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({}, "it is empty; give facts, practice or sources"),
+        ({}, "empty; give facts, practice or sources"),
         ({"facts": 1}, "facts and practice need a formulary"),
         ({"sources": ["a"]}, "sources need the pool"),
     ],

@@ -58,7 +58,7 @@ def test_flash_kernels_are_chosen_only_where_they_can_run(packages, precision, o
 )
 def test_a_model_with_windows_or_capped_scores_keeps_its_own_attention(packages, config):
     assert kernels.attention(settings(precision="bfloat16"), True, config) == "sdpa"
-    with pytest.raises(M1FlowError, match="^training: attention: varlen can't do this model's attention"):
+    with pytest.raises(M1FlowError, match="^training: attention: varlen doesn't support this model's attention"):
         kernels.attention(settings(attention="varlen", precision="bfloat16"), True, config)
 
 

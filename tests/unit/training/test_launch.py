@@ -121,7 +121,7 @@ def test_shared_weights_give_the_curve_of_one_process_and_go_on_after_a_kill(
         process.communicate()
     onward = command(SHARED, base, dataset, tmp_path / "shared", *flags, 100, **settings)
     said = finish(sharing(onward, precision))
-    assert "student: goes on at" in said
+    assert "student: continues from" in said
     same_run(alone, tmp_path / "shared", rtol=1e-4 if precision == "float32" else 0.03)
     assert not checkpoints.exists()
 
@@ -129,7 +129,7 @@ def test_shared_weights_give_the_curve_of_one_process_and_go_on_after_a_kill(
 def test_gpus_that_are_not_there_are_refused(monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
     with (
-        pytest.raises(M1FlowError, match="gpus: 4 asked for, 1 seen on"),
+        pytest.raises(M1FlowError, match="gpus: 4 asked for, but 1 seen on"),
         launch.started(Computation(gpus=4), "bfloat16"),
     ):
         pass
@@ -205,5 +205,5 @@ def test_outside_a_job_several_nodes_are_refused():
     above: Iterator[dict[str, str]] = launch._environments_above()
     if any("SLURM_JOB_ID" in found for found in (os.environ, *above)):
         pytest.skip("these tests run in a SLURM job")
-    with pytest.raises(M1FlowError, match="need a SLURM job around them"):
+    with pytest.raises(M1FlowError, match="work only inside a SLURM job"):
         launch._slurm_job()

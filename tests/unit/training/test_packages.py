@@ -16,5 +16,6 @@ def test_what_is_there_is_let_through_and_what_is_not_is_named(monkeypatch):
     with pytest.raises(M1FlowError) as caught:
         packages.require("absent", "training.optimizer")
     assert str(caught.value) == (
-        "training.optimizer: absent needs the package no-such-package; pip install no-such-package, or choose another"
+        "training.optimizer: absent needs the package no-such-package; run pip install no-such-package, or "
+        "choose another value"
     )

@@ -13,7 +13,7 @@ from m1flow.training.random_weights import init_base
 
 
 def test_heads_must_divide_the_hidden_size(base_tokenizer):
-    with pytest.raises(M1FlowError, match="3 heads don't divide hidden_size 32"):
+    with pytest.raises(M1FlowError, match="hidden_size 32 is not a multiple of 3 heads"):
         init_base(read(ArchitectureSettings, ARCHITECTURE | {"heads": 3}), base_tokenizer, 0)
 
 

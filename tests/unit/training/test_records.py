@@ -29,7 +29,7 @@ def test_a_full_disk_is_told_by_what_was_to_be_written(number):
     with pytest.raises(OSError) as caught, naming_full_disks("models/m"):
         raise OSError(number, "no room")
     assert (caught.value.errno, caught.value.filename) == (number, "models/m")
-    told = r"^models/m: the model can't be written \(no room\); free the disk"
+    told = r"^models/m: the model can't be written \(no room\); free some space"
     with pytest.raises(M1FlowError, match=told), naming_full_disks("models/m"):
         raise SafetensorError("no\nroom")
 

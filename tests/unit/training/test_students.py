@@ -48,5 +48,5 @@ def test_a_folder_that_lacks_a_part_is_refused_by_name(base, dataset, tmp_path, 
     copy = tmp_path / "copy"
     shutil.copytree(base, copy)
     (copy / missing).unlink()
-    with pytest.raises(M1FlowError, match=rf"copy: {message}.*make or download"):
+    with pytest.raises(M1FlowError, match=rf"copy: {message}.*train or download"):
         tune(copy, dataset, tmp_path / "student")

@@ -32,7 +32,7 @@ def test_overlong_examples_are_dropped_or_truncated_and_counted(base_tokenizer, 
     limit = len(short.input_ids) + 3
     dropped = prepare([short, long, wordy], limit, "drop", "test")
     assert (dropped.counts["examples"], dropped.counts["dropped"], dropped.counts["truncated"]) == (1, 2, 0)
-    assert "2 dropped and 0 truncated" in caplog.text
+    assert "2 were dropped and 0 truncated" in caplog.text
     truncated = prepare([short, long, wordy], limit, "truncate", "test")
     assert (truncated.counts["examples"], truncated.counts["dropped"], truncated.counts["truncated"]) == (2, 1, 1)
     assert list(truncated.input_ids[1]) == long.input_ids[:limit]

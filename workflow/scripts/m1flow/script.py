@@ -37,7 +37,7 @@ def run(main: Callable[[], None]) -> None:
     except OSError as error:
         if error.errno is None or error.filename is None:
             raise
-        _end(f"error: {error.filename}: {os.strerror(error.errno)}; free the disk or correct the path, then rerun")
+        _end(f"error: {error.filename}: {os.strerror(error.errno)}; free some space or correct the path, then rerun")
     except KeyboardInterrupt:
         _end("interrupted")
 

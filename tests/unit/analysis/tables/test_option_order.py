@@ -99,5 +99,5 @@ def test_one_order_tells_nothing(tmp_path):
 
 def test_a_missing_benchmark_is_named(tmp_path):
     sweep, _ = files(tmp_path, lambda q, order: 0)
-    with pytest.raises(M1FlowError, match="none is named b.parquet"):
+    with pytest.raises(M1FlowError, match="no file is named b.parquet"):
         option_order_table([sweep], {})

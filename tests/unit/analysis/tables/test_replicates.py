@@ -125,7 +125,7 @@ def test_only_what_all_have_is_compared(caplog):
     (second,) = models["s1"]
     models["s1"] = [replace(second, cells=[(10, 0), (99, 0)])]
     (row,) = replicates_table(models, GROUP).to_dict("records")
-    assert (row["n"], row["budget"]) == (11, 10) and "1 questions aren't in all" in caplog.text
+    assert (row["n"], row["budget"]) == (11, 10) and "left out 1 questions that not all" in caplog.text
     del models["s2"]
     assert replicates_table(models, GROUP)["seeds"].tolist() == [2] and "no sweep" in caplog.text
     assert not len(replicates_table({"s0": models["s0"]}, GROUP))
@@ -152,7 +152,7 @@ def test_a_study_names_its_replicates():
         ({"seed": 1}, ["again", "tiny"], "'tiny' is not fine-tuned in this study"),
         ({"seed": 1, "adapters": "lora"}, ["again", "tiny_hard_1000"], "differ in adapters, not in the seed alone"),
         ({"seed": 1, "format": "direct"}, ["again", "tiny_hard_1000"], "differ in format, not in the seed alone"),
-        ({}, ["again", "tiny_hard_1000"], r"the same seed \(0, 0\); give each student a seed"),
+        ({}, ["again", "tiny_hard_1000"], r"the same seed \(0, 0\); give each its own"),
     ],
 )
 def test_replicates_that_are_none_are_refused_in_one_line(changed, members, complaint):

@@ -29,7 +29,7 @@ def test_heads_that_vllm_can_not_do_are_refused_at_the_start(engines, tmp_path):
     if torch.cuda.is_available():
         pytest.skip("a limit of the CPU kernels")
     narrow = build_model(tmp_path, heads=4)
-    with pytest.raises(M1FlowError, match="heads are 16 wide, the CPU kernels take 32, 64"):
+    with pytest.raises(M1FlowError, match="heads are 16 wide, but the CPU kernels support only 32, 64"):
         open_engine(narrow, EngineSettings(**SETTINGS, name="vllm"))
     assert generate(engines["vllm"], requests(2, max_tokens=3)) == generate(
         engines["transformers"], requests(2, max_tokens=3)

@@ -21,7 +21,7 @@ def test_mmlu_takes_the_subject_from_the_file(tmp_path):
         "m", read(QuestionSetSettings, {"adapter": "mmlu_csv", "path": str(tmp_path), "subjects": ["virology"]}), 0
     )
     assert list(table["domain"]) == ["virology"]
-    with pytest.raises(M1FlowError, match="no file for 'law'; there are anatomy, virology"):
+    with pytest.raises(M1FlowError, match="no file for 'law'; choose from anatomy, virology"):
         load("m", read(QuestionSetSettings, {"adapter": "mmlu_csv", "path": str(tmp_path), "subjects": ["law"]}), 0)
     write(tmp_path / "law_test.csv", "What?,a,b\n")
     with pytest.raises(M1FlowError, match=r"law_test\.csv: m: row 1 has 3 columns"):

@@ -71,7 +71,7 @@ def test_rows_without_names_for_their_fields_are_refused(tmp_path):
     path = str(write(tmp_path / "d.json", [ROW]))
     with pytest.raises(
         M1FlowError,
-        match=r"config: src: fields: missing; name the fields of .*d\.json with question, options and answer",
+        match=r"config: src: fields: missing; name the fields of .*d\.json that hold question, options and answer",
     ):
         load("src", read(QuestionSetSettings, {"adapter": "records", "path": path}), 0)
 

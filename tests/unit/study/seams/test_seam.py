@@ -51,7 +51,9 @@ def test_a_file_more_is_an_entry_more(seam, tmp_path, monkeypatch):
     assert seam.load("added", str) == "it"
     sys.modules.pop(f"{seam.package}.added")
     (tmp_path / "added.py").write_text("entry = 1\n")
-    with pytest.raises(M1FlowError, match=f"added.py: {seam.kind.upper()}: missing, or no str; define it in this file"):
+    with pytest.raises(
+        M1FlowError, match=f"added.py: {seam.kind.upper()}: missing, or not of type str; define it in this file"
+    ):
         seam.load("added", str)
     sys.modules.pop(f"{seam.package}.added")
 

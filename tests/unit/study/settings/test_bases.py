@@ -23,7 +23,7 @@ def test_a_base_is_of_one_kind(values):
     [{}, {"path": "x", **RANDOM}, {"hub": "owner/model", "architecture": {}, "corpus": {}, "training": {}}],
 )
 def test_none_or_several_kinds_are_refused(values):
-    assert refusal(BaseSettings, values) == "give exactly one of architecture + corpus + training or path or hub"
+    assert refusal(BaseSettings, values) == "give exactly one of architecture + corpus + training, path, hub"
 
 
 def test_a_downloaded_base_may_have_the_folder_that_it_is_in():

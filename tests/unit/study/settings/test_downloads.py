@@ -22,4 +22,4 @@ def test_what_is_no_repository_is_refused(hub):
 @pytest.mark.parametrize("checksum", ["0" * 32, f"md5:{'0' * 31}", f"sha256:{'G' * 64}", f"sha1:{'0' * 40}"])
 def test_a_checksum_names_its_kind_and_is_whole(checksum):
     message = refusal(DownloadSettings, {"hub": "owner/set", "checksum": checksum})
-    assert message.startswith("checksum: must be md5: or sha256: and hex digits, not ")
+    assert message.startswith("checksum: must be md5: or sha256: followed by hex digits, not ")

@@ -24,7 +24,7 @@ def test_an_address_is_a_whole_url(url):
 
 
 def test_what_is_spent_can_not_be_capped_without_a_price():
-    assert refusal(EndpointSettings, FAR | {"spending_cap": 5}) == "spending_cap needs price; add this key"
+    assert refusal(EndpointSettings, FAR | {"spending_cap": 5}) == "spending_cap needs price; add price"
     priced = FAR | {"spending_cap": 5, "price": {"prompt": 0, "completion": 1}}
     assert read(EndpointSettings, priced).price.cached_prompt is None
 

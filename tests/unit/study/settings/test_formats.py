@@ -20,7 +20,7 @@ def test_a_format_without_thinking_answers_directly():
 @pytest.mark.parametrize("key", ["thinking_start", "thinking_end", "forced_end"])
 def test_markers_of_thinking_come_together(key):
     message = refusal(FormatSettings, {name: text for name, text in THINK.items() if name != key})
-    assert message.endswith(f"needs {key}; add this key")
+    assert message.endswith(f"needs {key}; add {key}")
 
 
 def test_a_marker_is_not_empty():

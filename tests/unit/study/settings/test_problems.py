@@ -71,7 +71,9 @@ def test_the_problem_nearest_to_the_top_comes_first():
 
 def test_a_key_that_was_pasted_into_the_config_is_not_repeated():
     pasted = {"url": "https://far.org/v1", "model": "x", "key_variable": "sk-secret"}
-    with pytest.raises(Rejected, match="key_variable: must be the name of an environment variable, not what") as caught:
+    with pytest.raises(
+        Rejected, match="key_variable: must be the name of an environment variable, not the given"
+    ) as caught:
         read(EndpointSettings, pasted)
     assert "secret" not in str(caught.value)
 

@@ -33,7 +33,9 @@ def needs(name: str) -> tuple[str, ...]:
     for node in ast.parse(file.read_text(encoding="utf-8")).body:
         if isinstance(node, ast.FunctionDef) and node.name == MAKE:
             return tuple(parameter.arg for parameter in (*node.args.args, *node.args.kwonlyargs))
-    raise M1FlowError(f"{file}: no function {MAKE}(); define one that gives the table's rows, as docs/extending shows")
+    raise M1FlowError(
+        f"{file}: no function {MAKE}(); define one that returns the table's rows, as docs/extending shows"
+    )
 
 
 @cache
@@ -65,13 +67,13 @@ def make(name: str, given: Mapping[str, Any]) -> pd.DataFrame:
     table = declared(name)
     if missing := [need for need in table.required if need not in given]:
         raise M1FlowError(
-            f"{TABLES.file(name)}: {MAKE}() needs {missing[0]!r}, which was not given; given were "
+            f"{TABLES.file(name)}: {MAKE}() needs {missing[0]!r}, which was not given; only these were: "
             f"{', '.join(sorted(given))}"
         )
     rows = table.make(**{need: given[need] for need in needs(name) if need in given})
     if list(rows.columns) != table.names:
         raise M1FlowError(
-            f"{TABLES.file(name)}: {MAKE}() gives the columns {', '.join(map(str, rows.columns))}, and TABLE declares "
-            f"{', '.join(table.names)}; make them the same"
+            f"{TABLES.file(name)}: {MAKE}() returns the columns {', '.join(map(str, rows.columns))}, but TABLE "
+            f"declares {', '.join(table.names)}; make them the same"
         )
     return rows

@@ -39,8 +39,8 @@ def score(generations: pd.DataFrame, questions: pd.DataFrame, scorer: str) -> pd
             question_id, text, finished, permutation = key
             if question_id not in by_id:
                 raise M1FlowError(
-                    f"generations: question_id {question_id!r} is not in the benchmark; "
-                    "the benchmark has changed since, rerun the sweep"
+                    f"generations: question_id {question_id!r} is not in the benchmark, "
+                    "which has changed since the sweep; rerun the sweep"
                 )
             question, order = permuted(by_id[question_id], permutation)
             options, answer_index = question["options"], question["answer_index"]

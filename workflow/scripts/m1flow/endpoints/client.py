@@ -124,12 +124,12 @@ def _read_key(name: str, settings: EndpointSettings) -> str | None:
     key = os.environ.get(variable, "").strip()
     if not key:
         raise M1FlowError(
-            f"endpoints.{name}.key_variable: the environment has no {variable}; "
+            f"endpoints.{name}.key_variable: the environment variable {variable} isn't set; "
             "set it to the endpoint's key, then rerun"
         )
     if not key.isascii() or not key.isprintable() or " " in key:
         raise M1FlowError(
-            f"endpoints.{name}.key_variable: what the environment has in {variable} can't be a key; "
-            "set it without quotes, spaces and line breaks"
+            f"endpoints.{name}.key_variable: the value of the environment variable {variable} can't be a key; "
+            "set it without quotes, spaces or line breaks"
         )
     return key

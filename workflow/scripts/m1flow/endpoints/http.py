@@ -58,7 +58,7 @@ class EndpointHttp:
             reason = getattr(error, "strerror", None) or type(error).__name__
             raise Passing(f"no connection: {redact(reason, self._key)}") from None
         except TimeoutError:
-            raise Silent(f"no whole response within {seconds:.0f} s") from None
+            raise Silent(f"no complete response within {seconds:.0f} s") from None
         except (aiohttp.ClientError, aiohttp.http_exceptions.HttpProcessingError, OSError) as error:
             kind = type(error).__name__
             if status is None:

@@ -118,7 +118,7 @@ def read_reply(body: bytes) -> Reply:
     try:
         data = json.loads(body)
     except ValueError:
-        raise Broken("the response is not whole JSON") from None
+        raise Broken("the response is not complete JSON") from None
     if not isinstance(data, dict):
         raise Broken("the response is not a JSON object")
     usage = _usage(data.get("usage"))
@@ -154,7 +154,7 @@ def read_message(reply: Reply, thinks: bool) -> tuple[str, str, bool, bool]:
     if not isinstance(content, str) or not isinstance(given, str):
         raise Unusable("the response's message is not text")
     if reply.finish in _INTERRUPTED:
-        raise Unusable(f"the endpoint broke off (finish_reason {reply.finish})")
+        raise Unusable(f"the endpoint broke off its answer (finish_reason {reply.finish})")
     refusal = message.get("refusal")
     if refusal or reply.finish == "content_filter":
         return given.strip(), content.strip() or str(refusal or ""), False, True
@@ -203,14 +203,14 @@ def failure(status: int, headers: Mapping[str, str], body: bytes) -> Passing | R
     if status == 401:  # some endpoints repeat a part of the key in the message
         return Fatal("key_variable", "the endpoint doesn't accept the key (status 401)")
     if status == 402:
-        return Fatal("key_variable", f"the account of the key can't pay ({message})")
+        return Fatal("key_variable", f"the key's account can't pay ({message})")
     if status == 403:
         return Fatal("key_variable", f"the key may not use this model ({message})")
     if status in (404, 405):
-        return Fatal("url", f"there is no such path or model at the endpoint ({message})")
+        return Fatal("url", f"the endpoint has no such path or model ({message})")
     if status < 400:
-        where = f" to {headers['Location'].split('?')[0]}" if "Location" in headers else ""
-        return Fatal("url", f"the endpoint sends elsewhere{where} (status {status})")
+        where = f"to {headers['Location'].split('?')[0]}" if "Location" in headers else "elsewhere"
+        return Fatal("url", f"the endpoint redirects {where} (status {status})")
     return RejectedRequest(message)
 
 

@@ -151,7 +151,7 @@ class EndpointRun:
         tally = self._tally
         if tally.failures:
             failures = ", ".join(f"{count:,} x {cause}" for cause, count in tally.failures.most_common(8))
-            log.info("endpoint %s: attempts that failed: %s", self._endpoint.name, failures)
+            log.info("endpoint %s: failed attempts: %s", self._endpoint.name, failures)
         if self._problem is not None:
             raise self._problem from None
         if tally.given_up:
@@ -338,10 +338,10 @@ class EndpointRun:
         expected = self._settings.answers_as or self._settings.model
         digest = hash(reply.response_id) if reply.response_id else None  # memory grows by one number per question
         if digest in self._endpoint.seen:
-            raise Unusable("an answer that was given before")
+            raise Unusable("the endpoint repeated an earlier response")
         if reply.model is not None and reply.model != expected:
             self._other_models += 1
-            raise Unusable(f"a response of the model {redact(reply.model, self._key)}, not {expected}")
+            raise Unusable(f"the response is from the model {redact(reply.model, self._key)}, not {expected}")
         reasoning, answer, finished, refused = read_message(reply, self._endpoint.thinks)
         if digest is not None:
             self._endpoint.seen.add(digest)

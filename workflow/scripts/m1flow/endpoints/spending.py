@@ -63,7 +63,7 @@ class Spending:
         if cost is not None and cost > at_most > 0:
             self._dearer *= cost / at_most
             log.warning(
-                "endpoint %s: a response cost $%.4f, but its limit of tokens allows $%.4f at most",
+                "endpoint %s: a response cost $%.4f, more than the $%.4f that its limit of tokens allows",
                 self._account.endpoint,
                 cost,
                 at_most,

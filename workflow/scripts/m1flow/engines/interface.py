@@ -157,8 +157,8 @@ def check_cpu_will_do(settings: EngineSettings, engine: str) -> None:
     """
     if settings.gpus:
         raise M1FlowError(
-            f"engine.gpus: {engine} sees no GPU: this machine or job has none, or {engine} is installed as its build "
-            "for CPUs; correct that (docs/running/installation.md, GPUs), or set engine.gpus to 0"
+            f"engine.gpus: {engine} sees no GPU: this machine or job has none, or {engine}'s build for CPUs is "
+            "installed; correct this (docs/running/installation.md, GPUs), or set engine.gpus to 0"
         )
 
 
@@ -172,6 +172,6 @@ def check_request(request: Request, context: int, folder: Path | str) -> None:
     if length > context:
         raise M1FlowError(
             f"{folder}: a prompt of {len(request.prompt)} tokens with up to {request.max_tokens} more needs a context "
-            f"of {length}, this model has {context}; "
+            f"of {length}, but this model has only {context}; "
             "lower the limit (sweep.budgets, sweep.answer_tokens, max_tokens), or raise engine.max_model_len"
         )

@@ -36,7 +36,7 @@ def open_engine(model_folder: Path | str, settings: EngineSettings) -> Engine:
     name = _chosen(settings)
     backend = ENGINES.load(name, Backend)
     engine = backend.open(Path(model_folder), settings)
-    caching = "" if backend.caches_prefixes else ": each budget that cuts a thought computes it anew"
+    caching = "" if backend.caches_prefixes else ": a thought is computed again for each budget that cuts it"
     log.info("engine %s%s", versions(backend.package, "torch"), caching)
     return engine if backend.stops_at_text and backend.gives_logprobs else _LimitedEngine(engine, name, backend)
 
@@ -82,4 +82,4 @@ class _LimitedEngine:
         self._engine.close()
 
     def _refuse(self, inability: str) -> None:
-        raise M1FlowError(f"engine.name: {self._name} {inability}; take another engine for this study")
+        raise M1FlowError(f"engine.name: {self._name} {inability}; choose another engine for this study")

@@ -17,8 +17,8 @@ log = logging.getLogger(__name__)
 
 _CACHE_TOO_SMALL = ("no available memory for the cache blocks", "larger than the available kv cache memory")
 _CURE = (
-    "lower engine.batch_size or engine.max_model_len, or give it more: engine.tensor_parallel_size over more GPUs, "
-    "engine.memory_mb on a CPU"
+    "lower engine.batch_size or engine.max_model_len, or provide more memory: on GPUs with a larger "
+    "engine.tensor_parallel_size, on a CPU with a larger engine.memory_mb"
 )
 
 
@@ -94,7 +94,7 @@ class RetryingEngine:
         self._retried = True
         smaller = smaller_settings(self._settings, self._context(), reason)
         changed = {key: value for key, value in smaller.dump().items() if value != getattr(self._settings, key)}
-        log.warning("memory doesn't suffice (%s): once more with %s", reason, changed)
+        log.warning("out of memory (%s): trying once more with %s", reason, changed)
         self._settings = smaller
 
 

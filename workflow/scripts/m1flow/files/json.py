@@ -25,7 +25,7 @@ def read_json(path: Path | str) -> Any:
         raise M1FlowError(f"{path}: no such file; make it with: snakemake {path}") from None
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise M1FlowError(
-            f"{path}: not valid JSON ({one_line(error)}); repair the file, or delete it and rerun"
+            f"{path}: not valid JSON ({one_line(error)}); repair the file, or move it away and rerun"
         ) from None
 
 

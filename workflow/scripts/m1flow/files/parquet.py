@@ -113,7 +113,7 @@ def _readable(path: Path | str, contract: str, wanted: list[str], read: Callable
         if missing:
             raise M1FlowError(
                 f"{path}: column {missing[0]!r} is missing from this {contract} table; "
-                "delete the file and rerun, or name the column as the contract does"
+                "delete the file and rerun, or give the column the name in the contract"
             )
         return read()
 
@@ -144,7 +144,7 @@ def _typed_column(path: Path | str, contract: str, table: pa.Table, field: pa.Fi
     column = table.column(field.name)
     if column.null_count and field.name not in NULLABLE:
         raise M1FlowError(
-            f"{path}: column {field.name!r} has {column.null_count} empty values, the {contract} table allows none; "
+            f"{path}: column {field.name!r} has {column.null_count} empty values, but a {contract} table allows none; "
             "fill them, or delete the file and rerun"
         )
     if column.type == field.type:
@@ -153,7 +153,7 @@ def _typed_column(path: Path | str, contract: str, table: pa.Table, field: pa.Fi
         return table.set_column(table.column_names.index(field.name), field.name, column.cast(field.type))
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         raise M1FlowError(
-            f"{path}: column {field.name!r} holds {column.type}, the {contract} table wants {field.type}; "
+            f"{path}: column {field.name!r} holds {column.type}, but a {contract} table needs {field.type}; "
             "convert it, or delete the file and rerun"
         ) from None
 

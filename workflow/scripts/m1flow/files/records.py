@@ -35,7 +35,7 @@ def read_rows(file: Path, part: str | None = None) -> Iterable[Record]:
 def _part(file: Path, part: str) -> Iterable[Record]:
     content = read_json_file(file)
     if not isinstance(content.get(part), list | dict):
-        raise M1FlowError(f"{file}: part: no rows under {part!r}; there are {', '.join(content)}")
+        raise M1FlowError(f"{file}: part: no rows under {part!r}; choose from {', '.join(content)}")
     with _named(file):
         yield from _keyed(content[part])
 
@@ -96,7 +96,7 @@ def _parquet_rows(file: Path) -> Iterable[Record]:
 def _mappings(rows: Iterable[Any]) -> Iterable[Record]:
     for row in rows:
         if not isinstance(row, dict):
-            raise ValueError(f"a row is {type(row).__name__}, not a mapping")
+            raise ValueError(f"a row is of type {type(row).__name__}, not a mapping")
         yield row
 
 
@@ -119,7 +119,7 @@ def read_json_file(file: Path) -> Record:
     with _named(file):
         content = json.loads(file.read_text(encoding="utf-8-sig"))
         if not isinstance(content, dict):
-            raise ValueError(f"it holds {type(content).__name__}, not a mapping")
+            raise ValueError(f"its content is of type {type(content).__name__}, not a mapping")
         return content
 
 
@@ -138,5 +138,5 @@ def _named(file: Path) -> Iterator[None]:
         raise M1FlowError(f"{file}: path: no such file; correct the path or fetch the file") from None
     except (ValueError, csv.Error) as error:  # JSON, Unicode and Arrow errors are all ValueErrors
         raise M1FlowError(
-            f"{file}: path: not readable as {file.suffix} ({one_line(error)}); repair or fetch it again"
+            f"{file}: path: not readable as {file.suffix} ({one_line(error)}); repair the file or fetch it again"
         ) from None

@@ -35,7 +35,8 @@ def model_files(repository: Repository, files: Mapping[str, Any]) -> list[str]:
     ]
     if not any(name.endswith(".safetensors") for name in chosen):
         raise M1FlowError(
-            f"{repository.where}: {repository.hub} has no safetensors; name a model that has (no pickles)"
+            f"{repository.where}: {repository.hub} has no safetensors, and pickled weights are not read; choose "
+            "another model"
         )
     return sorted(chosen)
 
@@ -58,17 +59,16 @@ def split_files(repository: Repository, commit: str, files: Mapping[str, Any], s
     if config:
         inside = [name for name in readable if config in Path(name).parts[:-1]]
         if not inside:
-            folders = ", ".join(sorted({part for name in readable for part in Path(name).parts[:-1]})) or "none"
-            raise M1FlowError(
-                f"{repository.where}.config: {repository.hub} has no config {config!r}; there are {folders}"
-            )
+            folders = ", ".join(sorted({part for name in readable for part in Path(name).parts[:-1]}))
+            cure = f"choose from {folders}" if folders else "remove config"
+            raise M1FlowError(f"{repository.where}.config: {repository.hub} has no config {config!r}; {cure}")
         readable = inside
     names = "|".join(map(re.escape, _SPLIT_NAMES.get(split, (split,))))
     chosen = [name for name in readable if re.search(rf"(^|[/._-])({names})(?=[/._-])", name)]
     if not chosen:
         raise M1FlowError(
-            f"{repository.where}.split: {repository.hub} has no split {split!r}; its files are "
-            f"{', '.join(readable[:12]) or 'not data that can be read'}: correct split, or name files"
+            f"{repository.where}.split: {repository.hub} has no split {split!r} (its files: "
+            f"{', '.join(readable[:12]) or 'none that can be read'}); correct split, or give files"
         )
     return chosen
 
@@ -101,7 +101,7 @@ def _only(repository: Repository, key: str, wanted: str | None, there: Mapping[s
         return there.get("default") or next(iter(there.values()))
     if wanted is None or wanted not in there:
         problem = f"has no {key} {wanted!r}" if wanted else f"has several {key}s"
-        raise M1FlowError(f"{repository.where}.{key}: {repository.hub} {problem}; there are {', '.join(there)}")
+        raise M1FlowError(f"{repository.where}.{key}: {repository.hub} {problem}; choose from {', '.join(there)}")
     return there[wanted]
 
 
@@ -111,7 +111,7 @@ def _matching(repository: Repository, names: list[str], patterns: Iterable[str],
         found = fnmatch.filter(names, pattern.removeprefix("./"))
         if not found:
             raise M1FlowError(
-                f"{where}: {repository.hub} has no data file {pattern!r}; there are {', '.join(names[:12])}"
+                f"{where}: {repository.hub} has no data file {pattern!r}; choose from {', '.join(names[:12])}"
             )
         chosen += [name for name in found if name not in chosen]
     return chosen

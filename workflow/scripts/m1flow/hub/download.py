@@ -38,7 +38,7 @@ def locked_commit(repository: Repository, revision: str | None, lock: Lock) -> s
         named = commit if revision == commit else f"{revision!r} ({commit})"
         raise M1FlowError(
             f"{repository.where}.revision: the config asks for {named}, but {lock.path} pins {repository.key} to "
-            f"{locked}; remove the revision to keep that commit, or the line from the lock to change to the new one"
+            f"{locked}; to keep the locked commit, remove revision; to use the other one, remove the line from the lock"
         )
     return commit
 
@@ -92,13 +92,13 @@ def download(settings: DownloadSettings, kind: str, where: str, lock: Lock, out:
 def _check_published(repository: Repository, cached: Path, name: str, chosen: list[str], published: str) -> None:
     if len(chosen) != 1:
         raise M1FlowError(
-            f"{repository.where}.checksum: applies to a single file, but {len(chosen)} are selected; list only that "
-            "one under files"
+            f"{repository.where}.checksum: applies to a single file, but {len(chosen)} are selected; list only "
+            "that file under files"
         )
     if (found := file_checksum(cached, published)) != published:
         raise M1FlowError(
-            f"{repository.where}.checksum: {name} of {repository.hub} is {found}, not {published}; the file is not the "
-            "published one: pin the revision that has it, or correct checksum"
+            f"{repository.where}.checksum: {name} of {repository.hub} has {found}, not {published}: the file is not "
+            "the published one; pin the revision that has the published file, or correct checksum"
         )
 
 

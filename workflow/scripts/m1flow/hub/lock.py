@@ -26,7 +26,10 @@ class Lock:
         """All locked commits; empty if there is no file."""
         content = read_json(self.path) if self.path.exists() else {}
         if not isinstance(content, dict) or not all(COMMIT.fullmatch(str(commit)) for commit in content.values()):
-            raise M1FlowError(f"{self.path}: not a lock (commits by repository); restore or delete it")
+            raise M1FlowError(
+                f"{self.path}: not a lock (commits by repository); restore the file, or move it away to lock the hub's "
+                "current commits"
+            )
         return content
 
     def keep(self, key: str, commit: str) -> str:

@@ -72,7 +72,9 @@ class Repository:
         files = {entry.path: entry for entry in listing if hasattr(entry, "blob_id")}
         for name in files:
             if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts or "\\" in name:
-                raise self._problem(f"{self.hub} lists the file {name!r}, which lies outside of it; use another")
+                raise self._problem(
+                    f"{self.hub} lists the file {name!r}, which lies outside the repository; use another one"
+                )
         return files
 
     def fetch(self, file: Any, commit: str) -> Path:
@@ -100,14 +102,14 @@ class Repository:
             expected, found = checksum_of(file), file_checksum(path, checksum_of(file))
             if found == expected:
                 return path
-            log.warning("%s: %s is %s, not %s: fetched anew", self.hub, file.path, found, expected)
+            log.warning("%s: %s has %s, not %s: fetching it again", self.hub, file.path, found, expected)
             path.resolve().unlink(missing_ok=True)
             path.unlink(missing_ok=True)
             if attempts_left:
                 time.sleep(self._first_wait)
         raise self._problem(
-            f"{self.hub}: {file.path} arrived as {found}, the hub lists {expected}; rerun, and if it stays "
-            "so, something between here and the hub changes files"
+            f"{self.hub}: {file.path} arrived as {found}, but the hub lists {expected}; rerun, and if this "
+            "happens again, find what changes files between this machine and the hub"
         )
 
     def _ask(self, request: Callable[[], Any], what: str) -> Any:
@@ -144,7 +146,7 @@ class Repository:
         page = f"https://huggingface.co/{'datasets/' if self.kind == 'dataset' else ''}{self.hub}"
         if isinstance(error, errors.GatedRepoError):
             cure = (
-                "accept its terms with the account of HF_TOKEN"
+                "accept its terms with the account that HF_TOKEN belongs to"
                 if self._token
                 else "accept its terms, then set HF_TOKEN in the environment"
             )
@@ -152,7 +154,7 @@ class Repository:
         status = getattr(getattr(error, "response", None), "status_code", None)
         hidden = status == 401 and not self._token  # the hub's answer for missing or private repositories
         if isinstance(error, errors.RepositoryNotFoundError) or hidden:
-            cure = "correct the id, or, if it is private, set HF_TOKEN in the environment"
+            cure = f"correct the id or, if the {self.kind} is private, set HF_TOKEN in the environment"
             return f"no {self.kind} {self.hub!r} on the hub; {cure}", False
         if isinstance(error, errors.RevisionNotFoundError):
             return f"{self.hub} has no revision {what!r}; correct revision, see {page}/commits", False
@@ -161,14 +163,15 @@ class Repository:
         if isinstance(error, errors.HFValidationError):
             return f"{self.hub!r} is not a hub id; write owner/name", False
         if isinstance(error, errors.OfflineModeIsEnabled):
-            return f"{self.hub} is needed from the hub, and HF_HUB_OFFLINE is set; unset it, or use path", False
+            return f"{self.hub} is needed from the hub, but HF_HUB_OFFLINE is set; unset it, or use path", False
         if status in (401, 403):
             return f"the hub refuses access to {self.hub} (status {status}); renew HF_TOKEN, or see {page}", False
         if status is not None:
             return f"the hub answers status {status} for {self.hub}; rerun later", status in (408, 429) or status >= 500
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
             return (
-                f"can't write to the hub's cache ({os.strerror(error.errno)}); free it, or set HF_HOME elsewhere",
+                f"can't write to the hub's cache ({os.strerror(error.errno)}); "
+                "free some space, or set HF_HOME to another folder",
                 False,
             )
         return f"can't reach the hub for {self.hub} ({type(error).__name__}); check the network, then rerun", True

@@ -34,17 +34,17 @@ def check_model_folder(folder: Path | str) -> Path:
     shards = sorted(folder.glob("*.safetensors"))
     if not shards and any(folder.glob("*.bin")):
         raise M1FlowError(
-            f"{folder}: *.safetensors is missing (pickled *.bin weights are not read); save it as safetensors"
+            f"{folder}: *.safetensors is missing (pickled *.bin weights are not read); save the model as safetensors"
         )
     index = folder / "model.safetensors.index.json"
     if index.is_file():
         listed = set(read_json(index).get("weight_map", {}).values())
         if outside := next((name for name in listed if Path(name).name != name), None):
-            raise M1FlowError(f"{index}: {outside!r} is not a file of this folder; make or download the model again")
+            raise M1FlowError(f"{index}: {outside!r} is not a file of this folder; train or download the model again")
         shards = sorted(folder / name for name in listed)
     if not shards:
         raise M1FlowError(
-            f"{folder}: model.safetensors is missing; delete the folder and make or download the model again"
+            f"{folder}: model.safetensors is missing; move the folder away, then train or download the model again"
         )
     for shard in shards:
         _check_weights(folder, shard)
@@ -72,8 +72,8 @@ def model_id(folder: Path | str, dtype: str = "float32") -> str:
     for name in sorted(sealed.keys() & hashes.keys()):
         if sealed[name] != hashes[name]:
             raise M1FlowError(
-                f"{folder / name}: not as it was written; delete the folder and rerun, or, where you changed it, "
-                f"delete {folder / _CHECKSUMS}"
+                f"{folder / name}: changed since it was written; move the folder away and rerun or, if you changed the "
+                f"file on purpose, delete {folder / _CHECKSUMS}"
             )
     return fingerprint([[name, hashes[name]] for name in hashes] + [dtype])
 
@@ -130,10 +130,14 @@ def context_length(folder: Path | str, max_model_len: int | None) -> int:
 def _read_config(folder: Path) -> dict:
     path = folder / "config.json"
     if not path.is_file():
-        raise M1FlowError(f"{folder}: config.json is missing; delete the folder and make or download the model again")
+        raise M1FlowError(
+            f"{folder}: config.json is missing; move the folder away, then train or download the model again"
+        )
     config = read_json(path)
     if not isinstance(config, dict) or "model_type" not in config:
-        raise M1FlowError(f"{path}: model_type is missing; this is not a Hugging Face model; make or download it again")
+        raise M1FlowError(
+            f"{path}: model_type is missing, so this is not a Hugging Face model; train or download the model again"
+        )
     _check_no_code(path, config)
     return config
 
@@ -150,7 +154,7 @@ def _check_no_code(path: Path, config: Any) -> None:
 def _check_weights(folder: Path, shard: Path) -> None:
     """Refuse a file that isn't whole safetensors, such as one left by an interrupted download."""
     if not shard.is_file():
-        raise M1FlowError(f"{folder}: {shard.name} is missing, which the index lists; download the model again")
+        raise M1FlowError(f"{folder}: {shard.name}, which the index lists, is missing; download the model again")
     from safetensors import SafetensorError, safe_open
 
     try:
@@ -160,7 +164,7 @@ def _check_weights(folder: Path, shard: Path) -> None:
         whole = False
     if not whole:
         raise M1FlowError(
-            f"{shard}: not a whole safetensors file; delete the folder and make or download the model again"
+            f"{shard}: not a whole safetensors file; move the folder away, then train or download the model again"
         )
 
 

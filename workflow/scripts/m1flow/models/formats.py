@@ -120,7 +120,7 @@ class Formatter:
         before, place, after = rendered.partition(_PLACE)
         if not place or _PLACE in after:
             raise M1FlowError(
-                f"{self._tokenizer.name_or_path}: its chat template doesn't show the user's turn once; "
+                f"{self._tokenizer.name_or_path}: its chat template doesn't show the user's turn exactly once; "
                 "use another template"
             )
         return self.template(before), self.template(after)
@@ -128,7 +128,7 @@ class Formatter:
     def _end_of_turn(self) -> int:
         if self._tokenizer.eos_token_id is None:
             raise M1FlowError(
-                f"{self._tokenizer.name_or_path}: the tokenizer names no eos_token; set it to the end of a turn"
+                f"{self._tokenizer.name_or_path}: the tokenizer has no eos_token; set it to the token that ends a turn"
             )
         return self._tokenizer.eos_token_id
 
@@ -139,6 +139,6 @@ class Formatter:
                 return index
         raise M1FlowError(
             f"{self._where}: formats.{self._name}.thinking_end: the tokenizer of {self._tokenizer.name_or_path} has no "
-            f"control token in {self.decode(ids)!r}, so the end of thinking can't be seen; "
-            "choose a format whose marker is in the tokenizer, or set text_marker where plain text is the marker"
+            f"control token in {self.decode(ids)!r}, so the end of thinking can't be detected; "
+            "choose a format whose marker is in the tokenizer or, if the marker is plain text, set text_marker"
         )

@@ -71,7 +71,7 @@ def claiming_gpus(count: int, opening: Callable[[], Opened]) -> Iterator[Callabl
     with contextlib.ExitStack() as claim:
 
         def opened() -> Opened:
-            log.info("the journal doesn't hold everything: loading the model")
+            log.info("the journal lacks some answers: loading the model")
             claim.enter_context(claimed_gpus(count))
             return opening()
 

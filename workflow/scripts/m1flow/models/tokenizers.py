@@ -19,7 +19,7 @@ _TOKENIZER_FILES = (
 def load_tokenizer(folder: Path | str) -> Any:
     """The tokenizer of a model folder, without running code from it."""
     if not (Path(folder) / "tokenizer_config.json").is_file():
-        raise M1FlowError(f"{folder}: no tokenizer_config.json in this model folder; make or download the model again")
+        raise M1FlowError(f"{folder}: no tokenizer_config.json in this model folder; train or download the model again")
     if (Path(folder) / "tokenizer.json").is_file():  # it is complete, and is read without importing torch
         from transformers import PreTrainedTokenizerFast
 
@@ -32,7 +32,7 @@ def load_tokenizer(folder: Path | str) -> Any:
         return loader.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
     except Exception as error:  # the tokenizers library raises nothing more specific
         raise M1FlowError(
-            f"{folder}: its tokenizer can't be read ({one_line(error)}); make or download the model again"
+            f"{folder}: its tokenizer can't be read ({one_line(error)}); train or download the model again"
         ) from None
 
 

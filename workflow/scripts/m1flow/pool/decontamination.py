@@ -168,7 +168,7 @@ class BenchmarkIndex:
             if rule:
                 question = self._folded[owners[unit]]
                 yield Match(row, owners[unit], rule, fuzz.ratio(question.stem, candidates[row].stem))
-        log.info("%d pairs share half of their words, and were judged", judged)
+        log.info("%d pairs share at least half of their words, and were compared", judged)
 
     def _judge_context(self, position: int, candidate: FoldedQuestion) -> str | None:
         pairs = set(word_pairs(self._folded[position].context))

@@ -96,7 +96,7 @@ def similar_pairs(left: Sequence[str], right: Sequence[str], threshold: float, p
     join = _Join(left, right, threshold)
     tasks = range(0, len(join.rows.order), TASK_ROWS)
     within = join.pairs_within_lengths()
-    log.info("%d of %d pairs are near in length", within, len(left) * len(right))
+    log.info("%d of %d pairs are close in length", within, len(left) * len(right))
     if processes <= 1 or within < ALONE_BELOW:
         return _sorted_pairs(map(join.similar, tasks))
     # Spawned, not forked: this process may hold locks of threads that a fork would copy and never release.

@@ -46,7 +46,7 @@ class SourceEntry:
     def files(self) -> list[Path]:
         """The entry's files; a folder stands for the files in it that the adapter reads."""
         if not self.settings.path:
-            raise M1FlowError(f"config: {self.name}: path: adapter {self.settings.adapter!r} reads a file; name it")
+            raise M1FlowError(f"config: {self.name}: path: missing; the adapter {self.settings.adapter} needs this key")
         found: list[Path] = []
         for path in map(Path, self.settings.path):
             members = data_files(path, self._reads) if path.is_dir() else [path]
@@ -71,7 +71,7 @@ class SourceEntry:
             if missing := sorted(values - set(self._found[field])):
                 found_values = ", ".join(value for value, _ in self._found[field].most_common(20))
                 raise M1FlowError(
-                    f"{self.where}: {self.name}: where.{field}: no row has {missing[0]!r}; there are {found_values}"
+                    f"{self.where}: {self.name}: where.{field}: no row has {missing[0]!r}; choose from {found_values}"
                 )
 
     def _selected(self, file: Path, row: Record) -> bool:

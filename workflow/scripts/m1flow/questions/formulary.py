@@ -124,8 +124,8 @@ class World:
         names = [name.strip() for name in found["drugs"].split(",")] if found else []
         if not found or any(name not in self.drugs for name in names):
             raise M1FlowError(
-                f"question {question.get('question_id', question['stem'][:60])!r}: it isn't about this formulary; "
-                "give the formulary teacher only questions of `adapter: formulary` sources"
+                f"question {question.get('question_id', question['stem'][:60])!r}: not about this formulary; "
+                "give the formulary teacher only questions from sources with adapter: formulary"
             )
         return _chain(int(found["start"]), [self.drugs[name] for name in names])
 
@@ -181,7 +181,7 @@ def questions(
     shortest, longest = chain
     if shortest < 1 or longest < shortest:
         raise M1FlowError(
-            f"source {split}: chain: {[shortest, longest]} is not a range; give [fewest, most] drugs, from 1 up"
+            f"source {split}: chain: {[shortest, longest]} is not a range; give [fewest, most] drugs, both at least 1"
         )
     drugs = world.named(kind)
     if not drugs:

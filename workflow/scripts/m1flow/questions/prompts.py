@@ -55,7 +55,7 @@ def fill(template: str, values: Mapping[str, str]) -> str:
     def value(field: re.Match) -> str:
         if field[1] not in values:
             known = ", ".join(f"{{{name}}}" for name in values)
-            raise M1FlowError(f"config: prompts: unknown field {field[0]} in {template!r}; use {known}")
+            raise M1FlowError(f"config: prompts: unknown field {field[0]} in {template!r}; use only {known}")
         return values[field[1]]
 
     return _FIELD.sub(value, template)

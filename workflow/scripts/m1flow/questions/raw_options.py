@@ -43,7 +43,10 @@ def labelled_options(given: Any, where: str) -> tuple[list[str], list[Any]]:
         return [str(option.get("letter")) for option in given], [option["content"] for option in given]
     if isinstance(given, list):
         return list(LETTERS[: len(given)]), given
-    raise M1FlowError(f"{where}: options are {type(given).__name__}; name a field with a list or a mapping by letter")
+    raise M1FlowError(
+        f"{where}: options are of type {type(given).__name__}; name a field with a list, or with a mapping from "
+        "letters to texts"
+    )
 
 
 def as_list(value: Any) -> list[Any]:

@@ -38,7 +38,7 @@ class RecordedOrders:
                     except KeyError as missing:
                         raise M1FlowError(
                             f"{file}: options_of: field {missing} is missing; the file has {', '.join(row)}: name a "
-                            "teacher whose recordings have their questions"
+                            "teacher whose recordings contain the questions"
                         ) from None
                     if not options:
                         bare += 1
@@ -46,7 +46,7 @@ class RecordedOrders:
                     texts = [matching_text(option) for option in options]
                     self._orders.setdefault((matching_text(stem), *sorted(texts)), texts)
                 if bare:
-                    log.warning("%s: %d recordings have no options, so no order of them", file, bare)
+                    log.warning("%s: %d recordings have no options, so they give no order", file, bare)
 
     def order(self, question: Mapping[str, Any]) -> list[int] | None:
         """The positions of a question's options in the recorded order; None if it has no recording."""

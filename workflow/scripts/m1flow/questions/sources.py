@@ -50,7 +50,7 @@ def load(
     adapter = ADAPTERS.load(settings.adapter, Adapter)
     if unused := settings.keys_beyond(adapter.keys):
         raise M1FlowError(
-            f"config: {name}: {unused[0]}: the adapter {settings.adapter} doesn't use it; remove this key"
+            f"config: {name}: {unused[0]}: the adapter {settings.adapter} doesn't use this key; remove it"
         )
     source = SourceEntry(name, settings, formulary or FormularySettings(), adapter.reads)
     rows: Iterable[Record] = _listed(_shaped(adapter.rows(source), source), source)
@@ -109,5 +109,5 @@ def _by_id(rows: Iterable[Record], spec: SourceEntry, key: str, file: Path, keep
     if missing:
         raise M1FlowError(
             f"{file}: {spec.name}: {key}: {len(missing)} of {len(listed)} ids are not in {spec.where} (the first is "
-            f"{next(iter(missing))!r}); the list is of another data set or revision: correct one of them"
+            f"{next(iter(missing))!r}); the list belongs to another data set or revision: correct one of the two"
         )

@@ -78,6 +78,6 @@ def _given(section: str, need: str, tables: StudyTables, facts: Mapping[str, Any
     if need in TABLES.names():
         return tables[need]
     raise M1FlowError(
-        f"{SECTIONS.file(section)}: make() needs {need!r}, which is no table and no fact of the page; there are the "
-        f"tables {', '.join(TABLES.names())}, and the facts {', '.join(facts)}"
+        f"{SECTIONS.file(section)}: make() needs {need!r}, which is neither a table nor a fact of the page; the "
+        f"tables are {', '.join(TABLES.names())}, and the facts are {', '.join(facts)}"
     )

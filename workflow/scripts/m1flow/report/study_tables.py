@@ -57,6 +57,8 @@ def read_loss(path: Path) -> pd.DataFrame:
     curve = read_csv(path, {})
     missing = [name for name in ("step", "loss") if name not in curve.columns]
     if missing:
-        raise M1FlowError(f"{path}: column {missing[0]!r} is missing; delete the model's folder and train it again")
+        raise M1FlowError(
+            f"{path}: column {missing[0]!r} is missing; move the model's folder away, then train the model again"
+        )
     curve["loss"] = pd.to_numeric(curve["loss"], errors="coerce")  # "nan" after divergence
     return curve.dropna(subset=["step", "loss"])

@@ -127,7 +127,7 @@ def _check_references(file: StudyFile, where: Where) -> None:
                 check_declared([section, name, key], value, target, declared, where)
     for name, base in file.bases.items():
         if name in file.students:
-            refuse(where, ["students", name], "is also the name of a base; rename one")
+            refuse(where, ["students", name], "is also the name of a base; rename one of the two")
         for source in base.corpus.sources if base.corpus else ():
             check_declared(["bases", name, "corpus", "sources"], source, "sources", file.sources, where)
 
@@ -139,7 +139,7 @@ def _check_question_sets(file: StudyFile, where: Where) -> None:
                 refuse(where, [section, name, "options_of"], "must name a teacher of kind recorded")
             _check_keys_of_adapter([section, name], entry, where)
             if entry.chain and entry.chain[0] > entry.chain[1]:
-                refuse(where, [section, name, "chain"], "the first number must not be above the second")
+                refuse(where, [section, name, "chain"], "the first number must not be greater than the second")
     for benchmark, entry in file.benchmarks.items():
         for source, other in file.sources.items():
             if entry.path and _rows_of(entry) == _rows_of(other):
@@ -153,7 +153,7 @@ def _check_keys_of_adapter(path: list[str], entry: QuestionSetSettings, where: W
     """Check that an entry has all keys that its adapter needs, and none that the adapter doesn't use."""
     adapter = ADAPTERS.load(entry.adapter, AdapterDeclaration)
     for key in entry.keys_beyond(adapter.keys):
-        refuse(where, [*path, key], f"the adapter {entry.adapter} doesn't use it; remove it")
+        refuse(where, [*path, key], f"the adapter {entry.adapter} doesn't use this key; remove it")
     for key in adapter.needed:
         if not getattr(entry, key):
             needs = f"the adapter {entry.adapter} needs this key{', or hub' if key == 'path' else ''}"
@@ -169,23 +169,24 @@ def _check_ranges(file: StudyFile, where: Where) -> None:
         ranges.append((["datasets", name, "min_tokens"], "max_tokens", entry.min_tokens, entry.max_tokens))
     for path, above, low, high in ranges:
         if low is not None and high is not None and low > high:
-            refuse(where, path, f"{low} is more than {above}, {high}; nothing lies between")
+            refuse(where, path, f"{low} is more than {above} ({high}); lower one or raise the other")
 
 
 def _check_training(file: StudyFile, where: Where) -> None:
     for name, student in file.students.items():
         training, resources = student.training, student.resources
         if (training.steps is None) == (training.epochs is None):
-            refuse(where, ["students", name, "training"], "give either steps or epochs (null removes one)")
+            refuse(where, ["students", name, "training"], "give either steps or epochs (null removes a key)")
         if (sharing := resources.nodes * (resources.gpus or resources.processes)) > training.batch_size:
-            problem = f"{sharing} processes can't share {training.batch_size} examples a step; ask for fewer"
+            problem = f"{sharing} processes can't share {training.batch_size} examples per step; use fewer processes"
             refuse(where, ["students", name, "resources"], f"{problem}, or raise training.batch_size")
         method = METHODS.load(student.method, MethodAbilities)
         if student.adapters and not method.trains_adapters:
-            refuse(where, ["students", name, "adapters"], f"the method {student.method} trains none; remove this key")
+            problem = f"the method {student.method} trains no adapters; remove this key"
+            refuse(where, ["students", name, "adapters"], problem)
         if sharing > 1 and not method.shares_work:
             refuse(
-                where, ["students", name, "resources"], f"the method {student.method} runs in one process; ask for one"
+                where, ["students", name, "resources"], f"the method {student.method} runs in one process; use only one"
             )
 
 
@@ -193,7 +194,7 @@ def _check_engine(file: StudyFile, where: Where) -> None:
     sharing, gpus = file.engine.tensor_parallel_size, file.engine.gpus
     engines = {name: ENGINES.load(name, EngineAbilities) for name in file.engine.candidates}
     if elsewhere := [name for name, engine in engines.items() if gpus and not engine.in_process]:
-        refuse(where, ["engine", "gpus"], f"{elsewhere[0]} doesn't run in the job; set engine.gpus to 0")
+        refuse(where, ["engine", "gpus"], f"the engine {elsewhere[0]} runs outside the job; set engine.gpus to 0")
     if sharing > max(1, gpus) and any(engine.splits_models for engine in engines.values()):
         problem = f"{sharing} GPUs can't share a model in a job that has {gpus}; set engine.gpus to {sharing}"
         refuse(where, ["engine", "tensor_parallel_size"], f"{problem}, or remove this key")
@@ -219,10 +220,10 @@ def _check_replicates(file: StudyFile, where: Where) -> None:
             differing = [key for key in keys if settings[first].get(key) != settings[other].get(key)]
             if differing:
                 problem = f"{first!r} and {other!r} differ in {', '.join(differing)}, not in the seed alone"
-                refuse(where, ["replicates", name], f"{problem}; make them alike, or remove one")
+                refuse(where, ["replicates", name], f"{problem}; make their other settings equal, or remove one")
         seeds = [settings[model]["seed"] for model in models]
         if len(set(seeds)) < len(seeds):
-            problem = f"two of them have the same seed ({', '.join(map(str, seeds))}); give each student a seed"
+            problem = f"two of them have the same seed ({', '.join(map(str, seeds))}); give each its own"
             refuse(where, ["replicates", name], problem)
 
 
@@ -236,7 +237,8 @@ def _check_respondents(file: StudyFile, where: Where) -> None:
         _check_names(["judge"], file.judge, file, where)
         respondents.append((["judge"], "model", file.judge))
     if file.teachers and not file.solvers:
-        refuse(where, ["solvers"], "missing; teachers are asked what solvers get wrong: add one, or remove teachers")
+        problem = "missing; teachers are asked the questions that solvers get wrong: add a solver, or remove teachers"
+        refuse(where, ["solvers"], problem)
     respondents += [(["solvers", name], entry.kind, entry) for name, entry in file.solvers.items()]
     respondents += [(["teachers", name], entry.kind, entry) for name, entry in file.teachers.items()]
     for path, kind, entry in respondents:
@@ -244,7 +246,7 @@ def _check_respondents(file: StudyFile, where: Where) -> None:
         if kind == "model" and len(given) != 1:
             refuse(where, path, "a model that is asked needs exactly one of weights and endpoint")
         if kind != "model" and given:
-            refuse(where, [*path, given[0]], f"the kind {kind} doesn't use it; remove it")
+            refuse(where, [*path, given[0]], f"the kind {kind} doesn't use this key; remove it")
         if kind == "recorded" and not getattr(entry, "path", ()):
             refuse(where, [*path, "path"], "missing; the kind recorded needs this key")
     if file.domains.by == "model":
@@ -290,7 +292,7 @@ def _check_prompt(key: list[str], text: str, where: Where) -> None:
     known = _PROMPT_FIELDS.get(key[-1], {"question"})
     shown = set(re.findall(r"\{([A-Za-z_]\w*)\}", text))
     if unknown := sorted(shown - known):
-        refuse(where, key, f"unknown field {{{unknown[0]}}}; there are {', '.join(sorted(known))}")
+        refuse(where, key, f"unknown field {{{unknown[0]}}}; known fields: {', '.join(sorted(known))}")
     if not shown & {"stem", "question"}:
         refuse(where, key, f"doesn't show the question; add {{{'question' if 'question' in known else 'stem'}}}")
 

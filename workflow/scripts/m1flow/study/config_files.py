@@ -62,7 +62,7 @@ def read_mapping(file: Path) -> dict[str, Any]:
     finally:
         loader.dispose()
     if content is not None and not isinstance(content, dict):
-        raise M1FlowError(f"{name}: holds no settings by name (sweep: ...); give a study's config file")
+        raise M1FlowError(f"{name}: contains no named settings (such as sweep: ...); give a study's config file")
     return content or {}
 
 

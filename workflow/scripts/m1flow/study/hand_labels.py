@@ -38,7 +38,8 @@ def read_hand_labels(path: Path | str) -> Mapping[AnswerKey, str]:
     labels: dict[AnswerKey, str] = {}
     for number, row in enumerate(read_rows(Path(path)), 1):
         if missing := [name for name in _COLUMNS if name not in row]:
-            raise M1FlowError(f"{path}: row {number}: no column {missing[0]!r}; it needs {', '.join(_COLUMNS)}")
+            needed = ", ".join(_COLUMNS)
+            raise M1FlowError(f"{path}: row {number}: no column {missing[0]!r}; the file needs the columns {needed}")
         label = folded_label(str(row["label"] or ""))
         if not label:
             continue
@@ -50,7 +51,8 @@ def read_hand_labels(path: Path | str) -> Mapping[AnswerKey, str]:
         answered = AnswerKey(str(row["model"]).strip(), str(row["question_id"]).strip(), int(sample))
         if answered in labels:
             raise M1FlowError(
-                f"{path}: row {number}: {answered.model} on {answered.question_id} is labelled twice; remove one"
+                f"{path}: row {number}: the answer of {answered.model} to {answered.question_id} is labelled twice; "
+                "keep only one of the labels"
             )
         labels[answered] = label
     return labels

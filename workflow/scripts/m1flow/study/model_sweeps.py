@@ -43,7 +43,7 @@ def of_models(file: StudyFile) -> dict[str, SweepSettings]:
         path = ("models", name, "sweep")
         own = model.sweep or {}
         if "shards" in own:
-            raise Rejected((*path, "shards"), "all models have equally many; set sweep.shards instead")
+            raise Rejected((*path, "shards"), "all models have the same number of shards; set sweep.shards instead")
         sweeps[name] = read(SweepSettings, _laid_over(study, own), path)
     return sweeps
 
@@ -63,7 +63,7 @@ def check(file: StudyFile, sweeps: Mapping[str, SweepSettings], where: Where) ->
     first = next((sweep.extensions.cues[0] for _, sweep in places if sweep.extensions), None)
     for name, sweep in own.items():
         if sweep.extensions and first not in sweep.extensions.cues:
-            problem = f"lacks {first!r}, by which tables compare the models' extensions; add it"
+            problem = f"lacks {first!r}, the cue with which tables compare the models' extensions; add it"
             refuse(where, ["models", name, "sweep", "extensions", "cues"], problem)
 
 
@@ -93,10 +93,10 @@ def _check_abilities(path: list[str], sweep: SweepSettings, engine: EngineSettin
     for name in engine.candidates:
         abilities = ENGINES.load(name, EngineAbilities)
         if sweep.answer_stop == "box" and not abilities.stops_at_text:
-            refuse(where, [*path, "answer_stop"], f"the engine {name} can't stop at a text; set it to end")
+            refuse(where, [*path, "answer_stop"], f"the engine {name} can't stop at a text; set this key to end")
         for key in ("answer_logprobs", "option_logprobs"):
             if getattr(sweep, key) and not abilities.gives_logprobs:
-                refuse(where, [*path, key], f"the engine {name} gives no log-probabilities; set it to false")
+                refuse(where, [*path, key], f"the engine {name} gives no log-probabilities; set this key to false")
 
 
 def _check_room(path: list[str], sweep: SweepSettings, room: int | None, where: Where) -> None:
@@ -108,5 +108,5 @@ def _check_room(path: list[str], sweep: SweepSettings, room: int | None, where: 
     for key, budgets in places:
         longest = max(budgets, default=0) + sweep.answer_tokens
         if room is not None and longest >= room:
-            problem = f"with the answer, {longest} tokens leave no room for a prompt in engine.max_model_len, {room}"
+            problem = f"with the answer, {longest} tokens leave no room for a prompt in engine.max_model_len ({room})"
             refuse(where, [*path, *key], f"{problem}; lower one or raise the other")

@@ -34,7 +34,8 @@ def check_disk(folder: Path | str) -> None:
     free = disk.f_bavail * disk.f_frsize
     if free < _LEAST_FREE:
         raise M1FlowError(
-            f"{folder}: {free >> 20} MB are free on this disk, {_LEAST_FREE >> 20} are the least; free some, then rerun"
+            f"{folder}: {free >> 20} MB are free on this disk, but {_LEAST_FREE >> 20} MB are needed; "
+            "free some space, then rerun"
         )
 
 
@@ -52,6 +53,6 @@ def check_times(paths: Iterable[Path | str]) -> None:
         stamp = path / _STAMP if path.is_dir() else path
         if stamp.exists() and (when := stamp.stat().st_mtime) > latest:
             raise M1FlowError(
-                f"{path}: dated in the future, {datetime.fromtimestamp(when):%Y-%m-%d %H:%M}; set the clock right, "
+                f"{path}: dated in the future ({datetime.fromtimestamp(when):%Y-%m-%d %H:%M}); correct the clock, "
                 f"then run: touch -c {shlex.quote(str(stamp))}"
             )

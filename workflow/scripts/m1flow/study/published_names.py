@@ -28,5 +28,5 @@ def published_rows(path: Path | str) -> list[dict]:
     rows = list(read_rows(Path(path)))
     missing = [name for name in FILE_COLUMNS if rows and name not in rows[0]]
     if missing:
-        raise M1FlowError(f"{path}: column {missing[0]!r} is missing; the header is {','.join(FILE_COLUMNS)}")
+        raise M1FlowError(f"{path}: column {missing[0]!r} is missing; the header must be {','.join(FILE_COLUMNS)}")
     return rows

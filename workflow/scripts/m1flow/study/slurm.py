@@ -107,9 +107,11 @@ class Profile:
         try:
             content = yaml.safe_load(path.read_text(encoding="utf-8"))
         except (OSError, yaml.YAMLError, ValueError) as error:
-            raise M1FlowError(f"{path}: can't be read ({type(error).__name__}); give --profile its folder") from None
+            raise M1FlowError(
+                f"{path}: can't be read ({type(error).__name__}); give the profile's folder with --profile"
+            ) from None
         if not isinstance(content, dict) or content.get("executor") != "slurm":
-            raise M1FlowError(f"{path}: executor: is not slurm; give --profile the folder of a SLURM profile")
+            raise M1FlowError(f"{path}: executor: must be slurm; give the folder of a SLURM profile with --profile")
         defaults = content.get("default-resources") or {}
         if isinstance(defaults, list):
             defaults = dict(entry.partition("=")[::2] for entry in defaults)
@@ -187,21 +189,23 @@ def _check_plugins() -> Iterator[Finding]:
             installed = metadata.version(name)
         except metadata.PackageNotFoundError:
             installed = None
-        cure = f"pip install --no-deps {name}=={wanted}"
+        cure = f"run: pip install --no-deps {name}=={wanted}"
         if installed is None:
             yield Finding("problem", f"{name} is not installed; {cure}")
         elif installed != wanted:
-            yield Finding("note", f"{name} is {installed}; the profile was tested with {wanted}: {cure}")
+            yield Finding("note", f"{name} {installed} is installed, but the profile was tested with {wanted}; {cure}")
 
 
 def _check_job_age(ask: Ask) -> Finding:
     answer = ask("scontrol", "show", "config")
     match = re.search(r"^MinJobAge\s*=\s*(\d+)", answer.output, re.MULTILINE)
     if match is None:
-        return Finding("note", "the cluster doesn't tell its MinJobAge; less than 300 s may lose ended jobs")
+        return Finding("note", "the cluster doesn't tell its MinJobAge; below 300 s, Snakemake may miss ended jobs")
     if int(match[1]) < JOB_AGE_SECONDS:
         problem = f"MinJobAge is {match[1]} s: Snakemake may miss that a job ended, and wait for ever"
-        cure = f"ask the administrators for {JOB_AGE_SECONDS} s, or set slurm-status-command: sacct and never scancel"
+        cure = (
+            f"ask the administrators for {JOB_AGE_SECONDS} s, or set slurm-status-command: sacct and never use scancel"
+        )
         return Finding("problem", f"{problem}; {cure}")
     return Finding("ok", f"ended jobs are listed for {match[1]} s (MinJobAge)")
 
@@ -210,7 +214,7 @@ def _check_preemption(profile: Profile, ask: Ask) -> Iterator[Finding]:
     """Check preemption: Snakemake expects SLURM to restart a preempted job, and waits for ever if SLURM may not."""
     match = re.search(r"^PreemptType\s*=\s*(\S+)", ask("scontrol", "show", "config").output, re.MULTILINE)
     if match and match[1] not in ("preempt/none", "(null)") and not profile.requeues:
-        cure = f"with partitions whose jobs give way, write slurm-requeue for slurm-no-requeue in {profile.path}"
+        cure = f"for preemptible partitions, replace slurm-no-requeue with slurm-requeue in {profile.path}"
         yield Finding("note", f"this cluster preempts jobs ({match[1]}); {cure} (docs/running/cluster.md)")
 
 
@@ -219,16 +223,16 @@ def _check_account(profile: Profile, ask: Ask) -> Finding:
     answer = ask("sacctmgr", "-nP", "show", "associations", f"user={user}", "format=account")
     accounts = sorted({line.strip() for line in answer.output.splitlines() if line.strip()})
     if answer.status or not accounts:
-        why = answer.why if answer.status else f"it knows no account of {user}"
-        return Finding("note", f"the accounting can't be asked for accounts: {why}")
+        why = answer.why if answer.status else f"SLURM knows no account of {user}"
+        return Finding("note", f"can't look up your accounts: {why}")
     if profile.account and profile.account.lower() not in map(str.lower, accounts):
         return Finding(
             "problem",
-            f"{profile.path}: slurm_account: {profile.account} is none of yours; yours: {', '.join(accounts)}",
+            f"{profile.path}: slurm_account: {profile.account} is not one of your accounts; use {', '.join(accounts)}",
         )
     if profile.account:
         return Finding("ok", f"the account {profile.account} is yours")
-    return Finding("ok", f"no account is named: SLURM takes your default one of {', '.join(accounts)}")
+    return Finding("ok", f"no account is named: SLURM uses your default account (one of {', '.join(accounts)})")
 
 
 def _check_queue(folder: Path, ask: Ask) -> Finding:
@@ -239,7 +243,7 @@ def _check_queue(folder: Path, ask: Ask) -> Finding:
         id for id, name, place in jobs if name.startswith("m1flow_") and name != TEST_JOB and place == str(folder)
     ]
     if running:
-        cure = "let them end, or cancel them, before Snakemake is started again (docs/running/cluster.md)"
+        cure = "let them end or cancel them before you start Snakemake again (docs/running/cluster.md)"
         return Finding("note", f"jobs of another run are in the queue: {', '.join(running)}; {cure}")
     return Finding("ok", "no job of an earlier run is in the queue")
 
@@ -267,8 +271,8 @@ def _partition_for(need: Need, profile: Profile) -> str:
     chosen = partitions.get_best_partition(declared, job, silent)
     if chosen is None:
         raise M1FlowError(
-            f"{profile.partition_file}: none of its partitions holds {_described(need)}; "
-            "add one that does, or ask for less (docs/running/cluster.md)"
+            f"{profile.partition_file}: none of its partitions has room for {_described(need)}; "
+            "add one that has, or ask for less (docs/running/cluster.md)"
         )
     return chosen
 
@@ -289,9 +293,9 @@ def _check_submission(need: Need, partition: str, profile: Profile, ask: Ask) ->
         return Finding(
             "problem",
             f"{place} allows {minutes} minutes: {_described(need)} would wait in the queue for ever; "
-            f"{_cure(need, profile)}, or less runtime (docs/running/cluster.md)",
+            f"{_cure(need, profile)}, or ask for less runtime (docs/running/cluster.md)",
         )
-    return Finding("ok", f"{place} takes {_described(need)}")
+    return Finding("ok", f"{place} accepts {_described(need)}")
 
 
 def _check_job(partition: str, profile: Profile, folder: Path, ask: Ask) -> Iterator[Finding]:
@@ -305,19 +309,19 @@ def _check_job(partition: str, profile: Profile, folder: Path, ask: Ask) -> Iter
     finally:
         mark.unlink(missing_ok=True)
     if answer.status == 124 and node is None:
-        yield Finding("note", f"no job started within {SECONDS_TO_RUN} s, so none was checked; try another time")
+        yield Finding("note", f"no job started within {SECONDS_TO_RUN} s, so none was checked; try again later")
     elif node is None:
         shared = "put the project on a file system that all nodes share"
-        yield Finding("problem", f"a job's file doesn't show in {folder}: {answer.why}; {shared}")
+        yield Finding("problem", f"a job's test file doesn't appear in {folder}: {answer.why}; {shared}")
     elif answer.status == 124:
-        yield Finding("ok", f"a job's file shows here, from {node}")
+        yield Finding("ok", f"a job's test file appears here, from {node}")
         yield Finding("note", f"Python took more than {SECONDS_TO_RUN} s to start there: the file system is slow")
     elif answer.status:
-        yield Finding("ok", f"a job's file shows here, from {node}")
+        yield Finding("ok", f"a job's test file appears here, from {node}")
         cure = "put the environment where all nodes see it, then make it again"
         yield Finding("problem", f"{sys.executable} doesn't run in a job: {answer.why}; {cure}")
     else:
-        yield Finding("ok", f"a job's file shows here, and this Python runs in it ({node})")
+        yield Finding("ok", f"a job's test file appears here, and this Python runs in the job ({node})")
 
 
 def _first_line(path: Path) -> str | None:

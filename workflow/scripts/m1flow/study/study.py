@@ -81,7 +81,7 @@ class Study(StudyFile):
                 f"only_finished: no model's sweep is finished in {sweeps}; leave it out, or run sweeps first"
             )
         if missing:
-            log.warning("only_finished: without %s, whose sweeps are not there", ", ".join(missing))
+            log.warning("only_finished: leaving out %s, whose sweeps aren't finished", ", ".join(missing))
         return self.model_copy(
             update={"models": {name: entry for name, entry in self.models.items() if name not in missing}}
         )
@@ -92,19 +92,19 @@ class Study(StudyFile):
         Raises:
             M1FlowError: a download holds a commit other than the locked one, or the lock or a manifest is damaged.
         """
-        locked = _mapping(Path(lock), "restore or delete it") if Path(lock).is_file() else {}
+        locked = _mapping(Path(lock), "restore the file, or move it away") if Path(lock).is_file() else {}
         for section, entries in self._with_downloads().items():
             for name, entry in entries.items():
                 folder = Path(results) / "downloads" / section / name
                 if entry.hub is None or not (folder / MANIFEST).is_file():
                     continue
-                held = _mapping(folder / MANIFEST, "delete its folder, then rerun").get("commit")
+                held = _mapping(folder / MANIFEST, "move its folder away, then rerun").get("commit")
                 key = f"{'models' if section == 'bases' else 'datasets'}/{entry.hub}"
                 key += f"@{entry.revision}" if entry.revision else ""
                 if locked.get(key, held) != held:
                     raise M1FlowError(
                         f"{lock}: {key} is locked at {locked[key]}, but {folder} holds {held}; "
-                        "delete that folder to take the locked commit, or restore the lock"
+                        "restore the lock, or move that folder away to download the locked commit"
                     )
 
     def _with_downloads(self) -> dict[str, Mapping[str, QuestionSetSettings | TeacherSettings | BaseSettings]]:

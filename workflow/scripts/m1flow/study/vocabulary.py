@@ -70,7 +70,7 @@ def read_vocabulary(path: Path | str) -> Vocabulary:
     try:
         lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError):
-        raise M1FlowError(f"{path}: no such vocabulary in UTF-8; correct domains.vocabulary") from None
+        raise M1FlowError(f"{path}: not a readable UTF-8 file; correct domains.vocabulary") from None
     rows = [
         (number, [normalise(cell) for cell in line.split("\t")])
         for number, line in enumerate(lines, start=1)
@@ -78,25 +78,29 @@ def read_vocabulary(path: Path | str) -> Vocabulary:
     ]
     header = rows[0][1] if rows else []
     if missing := [column for column in COLUMNS if column not in header]:
-        raise M1FlowError(f"{path}: no column {missing[0]!r}; the first line must be code, name, note between tabs")
+        raise M1FlowError(
+            f"{path}: no column {missing[0]!r}; the first line must be code, name and note, separated by tabs"
+        )
     terms: list[Term] = []
     taken: dict[str, int] = {}
     for number, cells in rows[1:]:
         if len(cells) != len(header):
             raise M1FlowError(
-                f"{path}: line {number} has {len(cells)} cells, the header {len(header)}; correct the line"
+                f"{path}: line {number} has {len(cells)} cells, but the header has {len(header)}; correct the line"
             )
         term = Term(*(cells[header.index(column)] for column in COLUMNS))
         for column in ("code", "name"):
             spelling = getattr(term, column)
             other = taken.setdefault(fold(spelling), number)
             if not fold(spelling):
-                raise M1FlowError(f"{path}: line {number}: {column} {spelling!r} has no letter or digit; give one")
+                raise M1FlowError(f"{path}: line {number}: {column} {spelling!r} has no letter or digit; correct it")
             if other != number:
-                raise M1FlowError(f"{path}: line {number}: {column} {spelling!r} reads like line {other}; rename one")
+                raise M1FlowError(
+                    f"{path}: line {number}: {column} {spelling!r} can't be told apart from line {other}; rename one"
+                )
         terms.append(term)
     if len(terms) < 2:
-        raise M1FlowError(f"{path}: {len(terms)} terms; a vocabulary needs two or more")
+        raise M1FlowError(f"{path}: a vocabulary needs at least two terms, not {len(terms)}; add terms")
     return Vocabulary(terms)
 
 

@@ -123,7 +123,7 @@ def grid(rows: pd.DataFrame, model: str, benchmark: str) -> Grid:
     at = np.ravel_multi_index((question, sample, place), shape)
     whole = np.bincount(question) == shape[1] * shape[2]
     if not whole.all():
-        log.warning("%s on %s: %d questions lack a sample or a cell: left out", model, benchmark, (~whole).sum())
+        log.warning("%s on %s: left out %d questions that lack a sample or a cell", model, benchmark, (~whole).sum())
 
     def dense(name: str, dtype: type) -> np.ndarray:
         array = np.zeros(shape, dtype).ravel()
@@ -169,7 +169,7 @@ def alike(grids: Sequence[Grid]) -> list[Grid]:
     if not cells:
         among = ", ".join(dict.fromkeys(one.benchmark for one in grids))
         raise M1FlowError(
-            f"{grids[0].model}: its sweeps of {among} share no budget; sweep them with one list of sweep.budgets"
+            f"{grids[0].model}: its sweeps of {among} share no budget; sweep all of them with the same sweep.budgets"
         )
     samples = min(one.samples for one in grids)
     return [_cut(one, cells, samples) for one in grids]
@@ -194,5 +194,5 @@ def in_common(first: Grid, second: Grid) -> tuple[np.ndarray, np.ndarray]:
     at = pd.Index(second.questions).get_indexer(first.questions)
     if missing := len(first.questions) + len(second.questions) - 2 * int((at >= 0).sum()):
         details = first.benchmark, first.model, second.model, missing
-        log.warning("%s: %s and %s don't share %d questions: left out of their comparison", *details)
+        log.warning("%s: %s and %s don't share %d questions, which their comparison leaves out", *details)
     return np.flatnonzero(at >= 0), at[at >= 0]

@@ -74,7 +74,7 @@ def answers_to_judge(
         counts.update(wrong=len(wrong), unread=len(wrong) - len(read), drawn=int(drawn.sum()))
     unused = sum(key not in found for key in labelled)
     if unused:
-        log.warning("judge: %d of %d hand labels are of answers that aren't wrong here", unused, len(labelled))
+        log.warning("judge: %d of %d hand labels belong to answers that aren't wrong here", unused, len(labelled))
     table = pd.concat(parts, ignore_index=True)
     return table, {**counts, "hand_labelled": len(labelled), "hand_labels_unused": unused}
 

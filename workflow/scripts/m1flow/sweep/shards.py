@@ -63,7 +63,7 @@ def gather(paths: Sequence[Path | str], questions: pd.DataFrame, where: Path | s
     if len(odd) or counts.max() == 0 or counts.sum() != len(rows):
         raise M1FlowError(
             f"{Path(paths[0]).parent}: {len(odd)} of {len(questions)} questions of {where} have no answer; "
-            "delete this folder and rerun, answers that are in the journal aren't generated again"
+            "delete this folder and rerun (answers in the journal aren't generated again)"
         )
     return in_order(rows, questions)
 

@@ -73,7 +73,7 @@ class QuestionSettings:
             M1FlowError: there is no format of that name.
         """
         if self.format not in self.formats:
-            raise M1FlowError(f"{self.source}: formats: {self.format!r} is none of {', '.join(self.formats)}")
+            raise M1FlowError(f"{self.source}: formats: {self.format!r} is not one of {', '.join(self.formats)}")
         return Formatter(tokenizer, self.format, self.formats[self.format], self.source)
 
 
@@ -102,15 +102,15 @@ def settings_of(folder: Path | str, study: Study | None = None, name: str | None
         plan, engine = SweepPlan((0,)), _here(EngineSettings())
         return QuestionSettings(formats, next(iter(formats)), _AS_TYPED, plan, engine, settings["seed"], str(record))
     raise M1FlowError(
-        f"{folder}: neither a sweep nor a fine-tuning of this model tells how it is asked; "
-        "name the study that does with --configfile, and its models.<name> with --name"
+        f"{folder}: no sweep or fine-tuning of this model tells how to ask it; "
+        "name a study that does with --configfile, and the model's entry there with --name"
     )
 
 
 def _of_study(study: Study, name: str) -> QuestionSettings:
     entries = [key for key, entry in study.models.items() if name in (key, entry.weights)]
     if not entries:
-        raise M1FlowError(f"models: {name!r} is none of {', '.join(study.models)}; name one with --name")
+        raise M1FlowError(f"models: {name!r} is not one of {', '.join(study.models)}; name one of them with --name")
     model = name if name in study.models else entries[0]
     entry, plan = study.models[model], SweepPlan.from_settings(study.sweeps[model])
     prompts = entry.prompts(study.prompts.dump())
@@ -123,7 +123,7 @@ def _recorded(recorded: Mapping[str, Any], source: str) -> QuestionSettings:
     """The settings of a sweep, from the parameters in its table's provenance."""
     wanted = [key for key, field in SweepSettings.model_fields.items() if field.default is not None]
     if missing := [key for key in wanted if key not in recorded["sweep"]]:
-        raise _of_another_version(source, f"without {missing[0]!r}")
+        raise _of_another_version(source, f"{missing[0]!r} is missing")
     try:
         entry, sweep = read(ModelSettings, recorded["spec"]), read(SweepSettings, recorded["sweep"])
         engine = read(EngineSettings, recorded["engine"])
@@ -137,7 +137,7 @@ def _recorded(recorded: Mapping[str, Any], source: str) -> QuestionSettings:
 
 
 def _of_another_version(source: str, how: str) -> M1FlowError:
-    return M1FlowError(f"{source}: made by another version, {how}; name the study's files with --configfile")
+    return M1FlowError(f"{source}: made by another version of m1flow ({how}); name the study's files with --configfile")
 
 
 def _here(engine: EngineSettings) -> EngineSettings:
@@ -203,7 +203,7 @@ def ask(
     stem, texts = normalise(question), tuple(map(normalise, options))
     if not stem or not all(texts) or len(texts) > len(LETTERS):
         raise M1FlowError(
-            f"the question: empty, or with an empty option, or with more than {len(LETTERS)} options; correct it"
+            f"the question: empty, has an empty option, or has more than {len(LETTERS)} options; correct it"
         )
     turn = prompt_text({"context": "", "stem": stem, "options": texts}, settings.prompts, "evaluate")
     item = Item(question_id("", stem, texts, ""), turn, texts, tuple(range(len(texts))))

@@ -27,7 +27,7 @@ def rate_difficulty(attempts: Sequence[pd.DataFrame], settings: DifficultySettin
     attempted = [set(table["question_id"]) for table in attempts]
     by_all = set.intersection(*attempted)
     if left_out := len(set.union(*attempted)) - len(by_all):
-        log.warning("%d questions lack an attempt of some solver: not rated, so not hard", left_out)
+        log.warning("%d questions lack an attempt by some solver: they aren't rated, so they aren't hard", left_out)
     ids = [question_id for question_id in dict.fromkeys(attempts[0]["question_id"]) if question_id in by_all]
     grouped = pd.concat(list(attempts)).groupby("question_id")["correct"].agg(["size", "sum"]).reindex(ids)
     rate = grouped["sum"].astype(float) / grouped["size"]

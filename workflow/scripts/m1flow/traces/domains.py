@@ -95,7 +95,9 @@ def assign_domains(
     log.info("domains: %(questions)d questions, %(assigned)d assigned, %(invalid)d invalid", counts)
     if todo:
         log.warning(
-            "domains: %d questions have none; the last answer of one: %.100r", len(todo), results[todo[0]]["answer"]
+            "domains: %d questions got none; the last answer to one of them: %.100r",
+            len(todo),
+            results[todo[0]]["answer"],
         )
     return table, counts
 

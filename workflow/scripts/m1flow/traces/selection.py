@@ -64,8 +64,8 @@ def select(
     _check_size(where, settings, len(fitting), counts)
     if recipe in _GROUPING and fitting["domain"].isna().all():
         raise M1FlowError(
-            f"{where}.recipe: no question has a domain; use recipe hard, give the sources' domain, or let a model "
-            "assign them (domains.by)"
+            f"{where}.recipe: no question has a domain; use recipe hard, name the sources' domain field, or let a "
+            "model assign domains (domains.by)"
         )
     order = list(draw(fitting, _GROUPING.get(recipe, []), settings.seed))[: size or len(fitting)]
     chosen = fitting.iloc[order].reset_index(drop=True)
@@ -146,7 +146,7 @@ def _token_statistics(dataset: pd.DataFrame) -> list[str]:
 
 def _eligible(recipe: str, examples: pd.DataFrame) -> pd.Series:
     if recipe not in RECIPES:
-        raise M1FlowError(f"config: datasets: recipe: {recipe!r} is none of {', '.join(RECIPES)}")
+        raise M1FlowError(f"config: datasets: recipe: {recipe!r} is not one of {', '.join(RECIPES)}")
     if recipe == "all":
         return pd.Series(True, index=examples.index)
     return examples["sampled" if recipe == "random" else "hard"].astype(bool)

@@ -52,7 +52,9 @@ def train_base(
     """
     rows = _read_corpus(corpus)
     if base.architecture is None or base.training is None:
-        raise M1FlowError(f"bases.{name}: architecture and training are missing; only such a base is trained here")
+        raise M1FlowError(
+            f"bases.{name}: architecture or training is missing; only a base with both can be trained here"
+        )
     architecture, training = base.architecture, base.training
     texts = [*rows["prompt"], *rows["completion"], *_frames(formats)]
     tokenizer = train_tokenizer(texts, architecture.vocabulary)
@@ -92,7 +94,7 @@ def _read_corpus(path: Path | str) -> pd.DataFrame:
     """The prompt, completion and kind of a corpus's rows."""
     rows = parquet.read_table(path, "corpora")
     if rows.empty:
-        raise M1FlowError(f"{path}: no rows, so nothing to train on; raise bases.<name>.corpus in the study's config")
+        raise M1FlowError(f"{path}: no rows, so nothing to train on; enlarge bases.<name>.corpus in the config")
     return rows
 
 

@@ -84,8 +84,8 @@ class Checkpoints:
                 shutil.rmtree(partial, ignore_errors=True)
             kept = self.last()
             raise M1FlowError(
-                f"{self.folder}: checkpoint {step} can't be written ({one_line(error)}); free the disk and run again: "
-                + (f"training goes on at step {_step(kept)}" if kept else "training starts afresh")
+                f"{self.folder}: checkpoint {step} can't be written ({one_line(error)}); free some space and rerun: "
+                + (f"training continues from step {_step(kept)}" if kept else "training starts from the beginning")
             ) from error
 
     def _finish(self, whole: Path) -> None:

@@ -49,13 +49,13 @@ def build_corpus(
         rows += formulary.corpus(world, settings, ask, seed)
     if settings.sources:
         if pool is None:
-            raise M1FlowError("bases: corpus: sources need the pool; give it, or leave sources out")
+            raise M1FlowError("bases: corpus: sources need the pool; give the pool, or remove sources")
         questions = parquet.read_table(pool, "questions")
         for question in questions[questions["source"].isin(settings.sources)].to_dict("records"):
             answer = boxed(LETTERS[question["answer_index"]])
             rows.append({"prompt": ask(question), "completion": answer, "kind": "practice"})
     if not rows:
-        raise M1FlowError("bases: corpus: it is empty; give facts, practice or sources")
+        raise M1FlowError("bases: corpus: empty; give facts, practice or sources")
     return rows
 
 

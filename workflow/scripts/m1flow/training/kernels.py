@@ -48,7 +48,8 @@ def attention(training: TrainingSettings, on_gpu: bool, config: PretrainedConfig
     if implementation == "varlen":
         if not _attends_to_all(config):
             raise M1FlowError(
-                "training: attention: varlen can't do this model's attention (windows or capped scores); choose auto"
+                "training: attention: varlen doesn't support this model's attention (windows or capped scores); "
+                "choose auto"
             )
         _register_varlen()
         return VARLEN

@@ -96,8 +96,9 @@ def started(computation: Computation, precision: str) -> Iterator[None]:
     with claimed_gpus(computation.gpus) as gpus:
         if len(gpus) < computation.gpus:
             raise M1FlowError(
-                f"students: resources: gpus: {computation.gpus} asked for, {len(gpus)} seen on {socket.gethostname()}; "
-                "lower gpus, or run where there are as many (on SLURM: --profile profiles/slurm)"
+                f"students: resources: gpus: {computation.gpus} asked for, but {len(gpus)} seen on "
+                f"{socket.gethostname()}; "
+                "lower gpus, or run on a machine that has them (on SLURM: --profile profiles/slurm)"
             )
         if computation.in_all > 1:
             common = {"ACCELERATE_USE_CPU": "true"} if not computation.on_gpu else _sharding(computation, precision)
@@ -212,7 +213,7 @@ def _slurm_job() -> dict[str, str]:
             identity = {key: environment[key] for key in ("SLURM_JOB_ID", "SLURM_CONF") if key in environment}
             return identity | {"SLURM_JOBID": identity["SLURM_JOB_ID"]}
     raise M1FlowError(
-        "students: resources: nodes: several nodes need a SLURM job around them; run with --profile profiles/slurm"
+        "students: resources: nodes: several nodes work only inside a SLURM job; run with --profile profiles/slurm"
     )
 
 

@@ -127,10 +127,10 @@ def run_sft(
         trainer.prepare(run, curve, stop)
         last = run.checkpoints.last() if run.checkpoints else None
         if last is not None:
-            log.info("%s: goes on at %s", run.name, last)
+            log.info("%s: continues from %s", run.name, last)
         trainer.train(resume_from_checkpoint=str(last) if last else None)
     if trainer.state.global_step < run.steps:
-        log.info("%s: told to stop at step %d; saved: run again to go on", run.name, trainer.state.global_step)
+        log.info("%s: told to stop at step %d; saved; rerun to continue", run.name, trainer.state.global_step)
         sys.exit(STOPPED)
     return trainer, curve
 

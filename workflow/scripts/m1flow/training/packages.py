@@ -24,4 +24,6 @@ def require(feature: str, key: str) -> None:
     """
     if not installed(feature):
         package = NEEDS[feature].replace("_", "-")
-        raise M1FlowError(f"{key}: {feature} needs the package {package}; pip install {package}, or choose another")
+        raise M1FlowError(
+            f"{key}: {feature} needs the package {package}; run pip install {package}, or choose another value"
+        )

@@ -117,8 +117,8 @@ def check_shared(batch_size: int, examples: int, processes: int) -> None:
     smallest = min(batch_size, examples)
     if processes > smallest:
         raise M1FlowError(
-            f"training: batch_size: {smallest} examples a step can't be shared by {processes} processes; "
-            "ask for fewer GPUs, or raise batch_size (it changes the recipe: the learning rate may need raising)"
+            f"training: batch_size: {smallest} examples per step can't be shared by {processes} processes; "
+            "ask for fewer GPUs, or raise batch_size (this changes the recipe: the learning rate may have to rise too)"
         )
 
 

@@ -33,7 +33,7 @@ def set_up(threads: int, gpus: int = 0) -> None:
         built = f"CUDA {torch.version.cuda}" if torch.version.cuda else "the CPU alone"
         raise M1FlowError(
             f"students: resources: gpus: {gpus} asked for, but PyTorch {torch.__version__}, built for {built}, can use "
-            f"{usable}; install a driver and a build of PyTorch that fit each other, or set gpus to 0"
+            f"{usable}; install a driver and a build of PyTorch that work together, or set gpus to 0"
         )
     torch.set_num_threads(threads)
     transformers_logging.disable_progress_bar()

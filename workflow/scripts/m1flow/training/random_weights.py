@@ -27,7 +27,9 @@ def init_base(architecture: ArchitectureSettings, tokenizer: PreTrainedTokenizer
 
     hidden, heads = architecture.hidden_size, architecture.heads
     if hidden % heads:
-        raise M1FlowError(f"architecture: heads: {heads} heads don't divide hidden_size {hidden}; change one of them")
+        raise M1FlowError(
+            f"architecture: heads: hidden_size {hidden} is not a multiple of {heads} heads; change one of them"
+        )
     config = Qwen2Config(
         vocab_size=len(tokenizer),
         hidden_size=hidden,

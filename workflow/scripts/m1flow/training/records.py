@@ -30,7 +30,7 @@ def naming_full_disks(out: Path | str) -> Iterator[None]:
         yield
     except SafetensorError as error:
         raise M1FlowError(
-            f"{out}: the model can't be written ({one_line(error)}); free the disk, then run again"
+            f"{out}: the model can't be written ({one_line(error)}); free some space, then rerun"
         ) from error
     except OSError as error:
         if error.filename or error.errno not in _DISK_ERRORS:

@@ -65,7 +65,7 @@ def fine_tune(
     )
     method = METHODS.load(student.method, Method)
     if task.lora and not method.trains_adapters:
-        raise M1FlowError(f"students.{name}.adapters: the method {student.method} trains none; remove this key")
+        raise M1FlowError(f"students.{name}.adapters: the method {student.method} trains no adapters; remove this key")
     settings = {
         "kind": "student",
         "name": name,

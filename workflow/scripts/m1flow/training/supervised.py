@@ -36,7 +36,7 @@ def dataset_examples(task: TrainingTask) -> Iterable[TrainingExample]:
     made_by = parquet.read_provenance(dataset).get("parameters", {}) if Path(dataset).is_file() else {}
     if made_by.get("tokenizer") == tokenizer_fingerprint(base) and made_by.get("format") == markers.dump():
         rows = parquet.read_table(dataset, "datasets", [*columns[3:], "input_ids"])
-        log.info("%s: its token ids are the base's", dataset)
+        log.info("%s: its token ids are used, since its tokenizer and format are the student's", dataset)
         return (
             TrainingExample(ids, prompt, thinking, answer, "")
             for prompt, thinking, answer, ids in rows.itertuples(index=False)

@@ -78,7 +78,7 @@ def prepare(examples: Iterable[TrainingExample], max_length: int, overlong: str,
         counts["trained_tokens"] += len(ids) - start
     if counts["dropped"] or counts["truncated"]:
         log.warning(
-            "%s: of %d examples, %d dropped and %d truncated: longer than %d tokens",
+            "%s: of %d examples, %d were dropped and %d truncated because they exceed %d tokens",
             name,
             counts["examples"] + counts["dropped"],
             counts["dropped"],

@@ -56,7 +56,7 @@ def load_weights(folder: Path | str, precision: str = "float32", quantize: str =
         )
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise M1FlowError(
-            f"{folder}: not a readable model folder ({one_line(error)}); make or download the model again"
+            f"{folder}: not a readable model folder ({one_line(error)}); train or download the model again"
         ) from None
 
 

@@ -121,7 +121,9 @@ def read_permuted(path: Path, benchmarks: Mapping[str, Path]) -> Permuted | None
     if pd.isna(budget):
         return None
     if path.stem not in benchmarks:
-        raise M1FlowError(f"{path}: --benchmarks: none is named {path.stem}.parquet; add the questions that it answers")
+        raise M1FlowError(
+            f"{path}: --benchmarks: no file is named {path.stem}.parquet; add the file with this sweep's questions"
+        )
     rows = rows[rows["budget"] == budget]
     question, ids = pd.factorize(rows["question_id"])
     permutation, permutations = pd.factorize(rows["permutation"], sort=True)
@@ -129,7 +131,7 @@ def read_permuted(path: Path, benchmarks: Mapping[str, Path]) -> Permuted | None
     shape = (len(ids), len(permutations), len(samples))
     whole = np.bincount(question) == shape[1] * shape[2]
     if not whole.all():
-        log.warning("%s: %d questions lack a permutation or a sample: left out", path, (~whole).sum())
+        log.warning("%s: left out %d questions that lack a permutation or a sample", path, (~whole).sum())
     chosen, correct = np.full(shape, UNREAD, np.int16), np.zeros(shape, bool)
     chosen[question, permutation, sample] = rows["parsed_index"].fillna(UNREAD)
     correct[question, permutation, sample] = rows["correct"]

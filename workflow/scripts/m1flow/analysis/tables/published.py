@@ -99,8 +99,8 @@ def read_published(path: Path) -> pd.DataFrame:
     if wrong.any():
         line = int(np.flatnonzero(wrong)[0]) + 2
         raise M1FlowError(
-            f"{path}: line {line}: accuracy must be from 0 to 1, selection one of {', '.join(SELECTIONS)}, a fixed "
-            "budget a number, n a number from 1 or empty, and no number has commas; correct the line"
+            f"{path}: line {line}: accuracy must be from 0 to 1, selection one of {', '.join(SELECTIONS)} (the first "
+            "with a number as budget), n empty or at least 1, and no number may have commas; correct the line"
         )
     return table
 

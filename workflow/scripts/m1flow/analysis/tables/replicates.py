@@ -74,7 +74,7 @@ def replicates_table(models: Mapping[str, Sequence[Grid]], replicates: Mapping[s
     for name, members in replicates.items():
         present = [models[member] for member in members if member in models]
         if missing := len(members) - len(present):
-            log.warning("%s: %d of %d replicates have no sweep: left out", name, missing, len(members))
+            log.warning("%s: left out %d of %d replicates, which have no sweep", name, missing, len(members))
         if len(present) > 1:
             rows += [{"replicates": name, "seeds": len(present)} | row for row in _rows(present)]
     return pd.DataFrame(rows, columns=TABLE.names)
@@ -138,7 +138,7 @@ def _aligned(same: Sequence[Grid], cells: Sequence[tuple[int, int]]) -> list[np.
     for one in same[1:]:
         shared = shared.intersection(_index(one), sort=False)
     if dropped := max(len(one.questions) for one in same) - len(shared):
-        log.warning("%s: %d questions aren't in all replicates: left out", same[0].benchmark, dropped)
+        log.warning("%s: left out %d questions that not all replicates have", same[0].benchmark, dropped)
     return [
         one.right[np.ix_(_index(one).get_indexer(shared), [one.cells.index(cell) for cell in cells])] for one in same
     ]

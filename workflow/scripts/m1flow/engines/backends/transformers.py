@@ -122,7 +122,7 @@ def _load(folder: Path, dtype: str, device: str) -> Any:
     except (ValueError, KeyError, RuntimeError, OSError) as error:
         raise M1FlowError(
             f"{folder}: transformers can't load this model ({' '.join(str(error).split())[:300]}); "
-            "check its config.json, or make or download the model again"
+            "check its config.json, or train or download the model again"
         ) from error
     return model.to(device).eval()
 

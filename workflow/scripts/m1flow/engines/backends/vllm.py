@@ -224,7 +224,7 @@ def _start(folder: Path, context: int, settings: EngineSettings) -> Any:
     except (ValueError, RuntimeError) as error:
         raise M1FlowError(
             f"{folder}: vLLM can't load this model ({' '.join(str(error).split())[:300]}); "
-            "change the setting that it names, or set engine.name to transformers"
+            "change the setting that vLLM names, or set engine.name to transformers"
         ) from error
 
 
@@ -234,7 +234,8 @@ def _check_heads(width: int) -> None:
 
     widths = CPUAttentionBackend.get_supported_head_sizes()
     if width not in widths:
-        raise ValueError(f"its attention heads are {width} wide, the CPU kernels take {', '.join(map(str, widths))}")
+        supported = ", ".join(map(str, widths))
+        raise ValueError(f"its attention heads are {width} wide, but the CPU kernels support only {supported}")
 
 
 @contextlib.contextmanager

@@ -22,7 +22,7 @@ def rows(entry: SourceEntry) -> Iterator[Record]:
     unknown = sorted(set(wanted or ()) - set(files))
     if unknown:
         raise M1FlowError(
-            f"{entry.where}: {entry.name}: subjects: no file for {unknown[0]!r}; there are {', '.join(files)}"
+            f"{entry.where}: {entry.name}: subjects: no file for {unknown[0]!r}; choose from {', '.join(files)}"
         )
     for subject in wanted or files:
         file = files[subject]

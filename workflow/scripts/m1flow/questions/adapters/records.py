@@ -23,7 +23,8 @@ def rows(entry: SourceEntry) -> Iterator[Record]:
     """
     if entry.settings.fields is None:
         raise M1FlowError(
-            f"config: {entry.name}: fields: missing; name the fields of {entry.where} with question, options and answer"
+            f"config: {entry.name}: fields: missing; name the fields of {entry.where} that hold question, options and "
+            "answer"
         )
     fields = entry.settings.fields.dump()
     constant = isinstance(fields["answer"], int)

@@ -67,7 +67,7 @@ class Seam:
         file, variable = self.file(name), self.kind.upper()
         entry = getattr(importlib.import_module(f"{self.package}.{name}"), variable, None)
         if not isinstance(entry, declared):
-            problem = f"{variable}: missing, or no {declared.__name__}"
+            problem = f"{variable}: missing, or not of type {declared.__name__}"
             raise M1FlowError(f"{file}: {problem}; define it in this file, as docs/extending shows")
         return entry
 

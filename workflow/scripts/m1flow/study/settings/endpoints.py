@@ -13,7 +13,7 @@ Url = Annotated[
     str,
     Matching(
         r"https?://[^\s/?#@]+(/[^\s?#@]*)?",
-        "an http or https URL such as https://api.example.com/v1, without user name, query and fragment",
+        "an http or https URL such as https://api.example.com/v1, without user name, query or fragment",
     ),
 ]
 VariableName = Annotated[str, Matching(r"[A-Z_][A-Z0-9_]*", "the name of an environment variable")]

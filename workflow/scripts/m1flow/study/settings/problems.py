@@ -95,7 +95,7 @@ def _explained(detail: ErrorDetails) -> tuple[tuple[str | int, ...], str]:
         path, named = path[:-2], "a name "
     value = json.dumps(detail["input"], ensure_ascii=False, default=str)[:80]
     if _SECRET in path:
-        value = "what stands there"
+        value = "the given value (not shown, as it may be a key)"
     else:
         value += _as_meant(detail["input"], _wanted(detail))
     return path, f"{named}{_wanted(detail)}, not {value}"

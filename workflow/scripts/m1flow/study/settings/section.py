@@ -43,12 +43,12 @@ class Section(BaseModel):
         counted = {key for key in given if cls.filled_in.get(key) not in given}
         chosen = [group for group in cls.one_of if set(group) <= counted]
         if cls.one_of and len(chosen) != 1:
-            choices = " or ".join(" + ".join(group) for group in cls.one_of)
+            choices = ", ".join(" + ".join(group) for group in cls.one_of)
             raise PydanticCustomError("rule", "give exactly one of {choices}", {"choices": choices})
         for key, others in cls.needs.items():
             for other in others:
                 if key in given and other not in given:
-                    raise PydanticCustomError("rule", "{key} needs {other}; add this key", {"key": key, "other": other})
+                    raise PydanticCustomError("rule", "{key} needs {other}; add {other}", {"key": key, "other": other})
         return values
 
     @classmethod

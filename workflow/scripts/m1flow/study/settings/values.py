@@ -128,7 +128,7 @@ Text = Annotated[str, Field(min_length=1)]
 Name = Annotated[str, Matching(r"[A-Za-z0-9][A-Za-z0-9_.-]*", "a name of letters, digits, '_', '-' and '.'")]
 """The name of an entry of a study, which is also a file's name."""
 HubId = Annotated[str, Matching(r"[A-Za-z0-9][A-Za-z0-9_.-]*/[A-Za-z0-9][A-Za-z0-9_.-]*", "a hub id, owner/name")]
-Checksum = Annotated[str, Matching(r"(md5:[0-9a-f]{32}|sha256:[0-9a-f]{64})", "md5: or sha256: and hex digits")]
+Checksum = Annotated[str, Matching(r"(md5:[0-9a-f]{32}|sha256:[0-9a-f]{64})", "md5: or sha256: followed by hex digits")]
 Count = Annotated[int, Field(ge=1)]
 Amount = Annotated[int, Field(ge=0)]
 """A count that may be 0."""
