@@ -36,10 +36,12 @@ SECONDS = 300
 TOGETHER = {"report/figures": "report/test_figures.py", "report/sections": "report/test_page_sections.py"}
 """Folders whose modules are tested by one file."""
 
-AS_WELL = {"study/settings": "project/test_documentation.py"}
-"""Folders whose modules are tested by another file as well: the page of settings states all defaults."""
+AS_WELL = {"study/settings": "project/test_documentation.py", "engines/backends": "project/test_security_code.py"}
+"""Folders whose modules are tested by another file as well: of the settings' defaults, and of how models are loaded."""
 
-EQUIVALENT: dict[str, str] = {}
+EQUIVALENT: dict[str, str] = {
+    "report/sections/forced_extensions:26: 60 -> 61": "only the order of sections counts, and none has 61",
+}
 """Mutations that nothing could notice, as the script prints them, with the reason."""
 
 COMPARISONS = {
@@ -132,11 +134,14 @@ def _unobservable(tree: ast.Module) -> set[int]:
     """Ids of nodes that no test can or may observe.
 
     Nothing evaluates type annotations and what only type checkers import. Decorators freeze dataclasses or size caches,
-    which changes no result. How many seconds something waits is left to the clock, at which no test looks.
+    which changes no result. ``strict`` of a zip raises where lengths differ, which nothing brings about. How many
+    seconds something waits is left to the clock, at which no test looks.
     """
     parts: list[ast.AST] = []
     for node in ast.walk(tree):
         parts += getattr(node, "decorator_list", [])
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "zip":
+            parts += node.keywords
         if isinstance(node, ast.Assign) and re.search("(SECONDS|WAIT)$", ast.unparse(node.targets[0])):
             parts.append(node)
         parts += [part for name in ("annotation", "returns") if (part := getattr(node, name, None)) is not None]

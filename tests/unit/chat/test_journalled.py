@@ -84,6 +84,10 @@ def test_a_turn_that_ended_serves_every_limit_with_room_and_a_cut_one_its_own(tm
     assert len(whole.asked) == 1
     ask(tmp_path / "whole", whole, ["a"], 49)
     assert len(whole.asked) == 2
+    just = Counting(tokens=50)
+    for limit in (50, 80):
+        ask(tmp_path / "just", just, ["a"], limit)
+    assert len(just.asked) == 1
     for limit in (100, 100, 200, 100, 200):
         ask(tmp_path / "cut", cut, ["a"], limit)
     assert len(cut.asked) == 2

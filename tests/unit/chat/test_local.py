@@ -49,6 +49,17 @@ def test_thinking_and_answer_share_one_limit(local, limit, reasoning, answer, fi
     assert answer is None or turn.answer == answer
 
 
+@pytest.mark.parametrize("limit", range(1, 40))
+def test_the_end_of_thinking_and_of_the_answer_are_tokens_as_well(local, tokenizer, limit):
+    """They are generated and paid for; the markers that the format puts in between aren't."""
+    chat, _ = local(hm_then_3)
+    ((_, turn),) = chat.turns([UserTurn("k", "Severity?")], limit)
+    formatter = Formatter(tokenizer, "f", FormatSettings(**THINK))
+    thinking, answer = len(formatter.encode("hm hm")) + 1, len(formatter.encode("\\boxed{3}")) + 1
+    assert turn.completion_tokens == min(limit, thinking + answer)
+    assert turn.finished == (limit >= thinking + answer)
+
+
 def test_thinking_may_end_with_plain_text(local):
     spec = {"thinking_start": "## Thinking\n\n", "thinking_end": "\n\n## Final Response\n\n", "forced_end": "x"}
     script = {False: "hm hm\n\n## Final Response", True: "\\boxed{3}"}

@@ -39,6 +39,12 @@ def test_turns_come_in_the_questions_order_whatever_order_they_finish_in(respond
     assert respond(tiny_questions, purpose="teach")[0][0][2].answer.startswith("Teach: ")
 
 
+def test_progress_counts_every_attempt_at_every_question(respond, tiny_questions, caplog):
+    caplog.set_level("INFO")
+    respond(tiny_questions, attempts=3, temperature=0.7)
+    assert "m: 36 of 36 answered" in caplog.text
+
+
 def test_attempts_are_drawn_from_streams_of_their_own(respond, tiny_questions):
     turns, heard = respond(tiny_questions, attempts=3, temperature=0.7)
     assert [attempt for _, attempt, _ in turns] == [0, 1, 2] * len(tiny_questions)

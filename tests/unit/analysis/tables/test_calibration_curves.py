@@ -7,7 +7,7 @@ import pytest
 
 from helpers.confident_answers import judged
 from m1flow.analysis.intervals import mean_draws, wilson
-from m1flow.analysis.tables.calibration_curves import reliability
+from m1flow.analysis.tables.calibration_curves import COVERAGES, reliability
 
 
 def test_the_curve_s_intervals_are_over_questions():
@@ -26,6 +26,10 @@ def test_the_curve_s_intervals_are_over_questions():
     assert interval(right) == pytest.approx(wilson(150, 150))
     right[0, 0] = 0
     assert interval(right)[0] < wilson(150, 150)[0]
+
+
+def test_risk_is_told_in_steps_of_a_twentieth_up_to_all_answers():
+    assert list(COVERAGES) == pytest.approx([0.05 * n for n in range(1, 21)])
 
 
 def test_questions_with_few_and_many_answers_count_as_a_bootstrap_counts_them():
