@@ -55,3 +55,9 @@ def test_without_an_endpoint_or_engine_there_are_defaults():
 def test_a_wrong_setting_is_named_by_its_flag(changed, words):
     with pytest.raises(argparse.ArgumentError, match=rf"argument --{next(iter(changed))}: .*{words}"):
         parsed(**changed)
+
+
+@pytest.mark.parametrize("flag", ["spec", "prompts", "seed"])
+def test_what_every_model_needs_has_to_be_given(flag):
+    with pytest.raises((SystemExit, argparse.ArgumentError)):
+        parsed(**{flag: None})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from m1flow.text.shown import LONGEST, clean, in_line, visible
+from m1flow.text.shown import LONGEST, clean, in_line, one_line, visible
 
 
 def test_text_is_cleaned_of_what_hides_or_reorders():
@@ -28,3 +28,8 @@ def test_a_message_is_one_line(text):
 def test_a_cut_text_says_how_much_is_missing():
     assert clean("abcdef", longest=4) == "abcd … [2 more characters]"
     assert clean("abcd", longest=4) == "abcd" and clean(7) == "7"
+
+
+def test_an_errors_reason_is_one_line_of_200_characters():
+    assert one_line(ValueError("a\n  b\tc")) == "a b c"
+    assert one_line("x" * 300) == "x" * 200

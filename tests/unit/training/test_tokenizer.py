@@ -16,7 +16,7 @@ from m1flow.questions.formulary import World, questions
 from m1flow.study.settings.formats import FormatSettings
 from m1flow.study.settings.formulary import FormularySettings
 from m1flow.study.settings.problems import read
-from m1flow.training.tokenizer import train_tokenizer
+from m1flow.training.tokenizer import SPECIAL_TOKENS, THINKING_TOKENS, train_tokenizer
 
 
 @given(text=st.text(max_size=60) | st.sampled_from(["<|im_end|>", "a</think>b", "Wait", "Ωμέγα 中文 😀\x00\u202e"]))
@@ -54,3 +54,12 @@ def test_the_saved_tokenizer_is_the_trained_one(tmp_path):
 def test_a_vocabulary_that_is_too_small_is_refused():
     with pytest.raises(M1FlowError, match="vocabulary: 200 can't hold"):
         train_tokenizer(["text"], 200)
+
+
+def test_only_the_turns_markers_are_special(base_tokenizer):
+    """Tokens that `decode(skip_special_tokens=True)` leaves out; what opens and closes thinking has to stay."""
+    special = {token.content for token in base_tokenizer.added_tokens_decoder.values() if token.special}
+    assert special == {*SPECIAL_TOKENS} and not special & {*THINKING_TOKENS}
+    assert (
+        base_tokenizer.decode(base_tokenizer.encode("<think>a</think>"), skip_special_tokens=True) == "<think>a</think>"
+    )

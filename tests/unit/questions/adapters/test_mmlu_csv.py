@@ -16,6 +16,7 @@ def test_mmlu_takes_the_subject_from_the_file(tmp_path):
     write(tmp_path / "virology_test.csv", "What?,a,b,c,d,A\n")
     table, _ = load("m", read(QuestionSetSettings, {"adapter": "mmlu_csv", "path": str(tmp_path)}), 0)
     assert list(table["domain"]) == ["anatomy", "virology"]
+    assert sorted(table["options"].iloc[0]) == ["a", "b", "c", "d"]
     assert [o[i] for o, i in zip(table["options"], table["answer_index"], strict=True)] == ["c", "a"]
     table, _ = load(
         "m", read(QuestionSetSettings, {"adapter": "mmlu_csv", "path": str(tmp_path), "subjects": ["virology"]}), 0

@@ -235,7 +235,8 @@ def origin_keys(questions: pd.DataFrame, origins: Mapping[str, str]) -> list[tup
 
     Args:
         questions: questions table.
-        origins: value of the column source -> the upstream data set of its ``origin_id``s, such as "pubmed".
+        origins: for each value of the column ``source``, the upstream data set that its ``origin_id``s are of, such as
+            "pubmed".
     """
     rows = zip(questions["source"], questions["origin_id"], strict=True)
     return [(origins[source], origin_id) if source in origins else None for source, origin_id in rows]

@@ -254,14 +254,14 @@ def accuracy_panel(
     chance: Mapping[str, float],
     above: Sequence[alt.Chart] = (),
 ) -> alt.TopLevelMixin:
-    """Accuracies of one benchmark along x: one line per model, a dashed one for models that don't think, and guessing.
+    """Accuracy on one benchmark along x: a line per model (dashed if it doesn't think), and one for guessing.
 
     Args:
         rows: rows of the table ``accuracy`` for one benchmark.
         models: the study's models.
         x: the axis.
         chance: accuracy of guessing, by benchmark.
-        above: charts to lay over these.
+        above: charts to draw on top of the lines.
     """
     thinking = {m.name for m in models if m.thinks}
     rows = rows.assign(thinks=rows["model"].isin(thinking))

@@ -61,7 +61,7 @@ class Grid:
 
     @property
     def budgets(self) -> list[int]:
-        """Places on the last axis of the cells without extensions, by budget."""
+        """For each budget, the place on the last axis of its cell without extensions."""
         return [place for place, (_, extensions) in enumerate(self.cells) if extensions == 0]
 
     @property

@@ -21,7 +21,7 @@ def example_rows(
         traces: rows of the traces contract.
         questions: the pool.
         prompts: the study's prompts; ``train`` is used.
-        formatter: turns text into tokens, in the format to train; text can't form control tokens.
+        formatter: tokenises text in the format to train on; control tokens in a text are read as plain text.
 
     Yields:
         Rows of the examples contract, in the traces' order; ``input_ids`` is the whole example; the loss counts
