@@ -7,9 +7,12 @@ import pytest
 from helpers.hub_sets import ROWS, SET, refused
 
 
-@pytest.mark.parametrize("path", ["/api/datasets/owner/set", "/tree/", "/resolve/"])
-def test_an_error_of_the_hub_passes(hub, fetch, tmp_path, path):
-    hub.faults[path] = [500]
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("/api/datasets/owner/set", 500), ("/tree/", 500), ("/resolve/", 500), ("/tree/", 408), ("/tree/", 429)],
+)
+def test_an_error_of_the_hub_passes(hub, fetch, tmp_path, path, status):
+    hub.faults[path] = [status]
     fetch()
     assert (tmp_path / "out" / "train.jsonl").read_text() == ROWS
 

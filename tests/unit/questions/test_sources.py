@@ -25,6 +25,12 @@ def test_several_files_are_read_in_order_and_limited(tmp_path):
     assert list(load("src", read(QuestionSetSettings, spec), 0)[0]["stem"]) == ["Q20", "Q21", "Q10"]
 
 
+@pytest.mark.parametrize(("split", "named"), [({}, "train"), ({"split": "dev"}, "dev")])
+def test_the_split_is_the_studys_and_by_default_train(tmp_path, split, named):
+    table, report = records(write(tmp_path / "d.json", [ROW]), **split)
+    assert set(table["split"]) == {named} == {report["split"]}
+
+
 @pytest.mark.parametrize(
     ("name", "content"),
     [("d.json", "{"), ("d.jsonl", '{"q": 1}\n{"q"'), ("d.json", "[1, 2]"), ("d.parquet", "PAR1 no"), ("d.txt", "x")],

@@ -10,6 +10,8 @@ def test_models_run_exactly_and_without_a_gpu_by_default():
     engine = EngineSettings()
     assert (engine.name, engine.dtype, engine.gpus, engine.tensor_parallel_size) == ("auto", "float32", 0, 1)
     assert engine.max_model_len is None
+    assert engine.candidates == ("vllm", "transformers")
+    assert EngineSettings(name="transformers").candidates == ("transformers",)
 
 
 def test_limits_are_named():
