@@ -39,6 +39,9 @@ TOGETHER = {"report/figures": "report/test_figures.py", "report/sections": "repo
 AS_WELL = {"study/settings": "project/test_documentation.py", "engines/backends": "project/test_security_code.py"}
 """Folders whose modules are tested by another file as well: of the settings' defaults, and of how models are loaded."""
 
+STYLE = {"order", "grid", "opacity", "fillOpacity", "strokeWidth", "strokeDash", "padding", "tickCount", "size"}
+"""Arguments that decide how the page and its charts look, which is looked at and not tested."""
+
 EQUIVALENT: dict[str, str] = {
     "models/stop_texts:31: 1 -> 2": "one more length to look at, which is never reached",
     "answers/scorers/strict:15: 1 -> 2": "any version that differs from the last one is as good",
@@ -136,16 +139,16 @@ def _unobservable(tree: ast.Module) -> set[int]:
     """Ids of nodes that no test can or may observe.
 
     Nothing evaluates type annotations and what only type checkers import. Decorators freeze dataclasses or size caches,
-    which changes no result. ``strict`` of a zip raises where lengths differ, which nothing brings about. Sections have
-    an order, not a number. How many seconds something waits is left to the clock, at which no test looks.
+    which changes no result. ``strict`` of a zip raises where lengths differ, which nothing brings about. How many
+    seconds something waits is left to the clock, at which no test looks.
     """
     parts: list[ast.AST] = []
     for node in ast.walk(tree):
         parts += getattr(node, "decorator_list", [])
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "zip":
             parts += node.keywords
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "SectionDeclaration":
-            parts += [keyword for keyword in node.keywords if keyword.arg == "order"]
+        if isinstance(node, ast.Call):
+            parts += [keyword for keyword in node.keywords if keyword.arg in STYLE]
         if isinstance(node, ast.Assign) and re.search("(SECONDS|WAIT)$", ast.unparse(node.targets[0])):
             parts.append(node)
         parts += [part for name in ("annotation", "returns") if (part := getattr(node, name, None)) is not None]
@@ -183,10 +186,14 @@ def drawn(number: int, seed: int, rooms: list[str]) -> list[Mutation]:
 
 
 def named(lines: list[str]) -> list[Mutation]:
-    """The mutations that the script has printed, as long as their lines are where they were."""
-    wanted = {line.removeprefix("survives: ") for line in lines}
-    modules = sorted({line.partition(":")[0] for line in wanted if "/" in line.partition(":")[0]})
-    return [mutation for module in modules for mutation in mutations(module) if str(mutation) in wanted]
+    """The mutations that the script has printed; of several with the same code the one that is nearest to the line."""
+    found = []
+    for line in lines:
+        if match := re.fullmatch(r"survives: (\w[\w/]+):(\d+): (.*)", line):
+            module, place, code = match[1], int(match[2]), match[3]
+            same = [one for one in mutations(module) if f"{one.before} -> {one.after}" == code]
+            found += sorted(same, key=lambda one: abs(one.line - place))[:1]
+    return found
 
 
 def survives(mutation: Mutation, project: Path) -> bool:

@@ -13,6 +13,7 @@ from helpers.engine_models import build_model
 from m1flow.engines.opening import open_engine
 from m1flow.errors import M1FlowError
 from m1flow.files.atomic import atomic_folder
+from m1flow.files.json import write_json
 from m1flow.models.folder import check_model_folder, link_files, model_id, seal
 from m1flow.study.settings.engine import EngineSettings
 
@@ -74,6 +75,16 @@ def test_other_broken_model_folders_are_named(folder, tmp_path):
         check_model_folder(copy)
     weights.rename(copy / "pytorch_model.bin")
     with pytest.raises(M1FlowError, match="pickled"):
+        check_model_folder(copy)
+
+
+def test_an_index_lists_files_of_its_folder_alone(folder, tmp_path):
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    index = copy / "model.safetensors.index.json"
+    write_json(index, {"weight_map": {"w": "model.safetensors"}})
+    assert check_model_folder(copy) == copy
+    write_json(index, {"weight_map": {"w": "../model.safetensors"}})
+    with pytest.raises(M1FlowError, match="index.json: '../model.safetensors' is not a file of this folder"):
         check_model_folder(copy)
 
 

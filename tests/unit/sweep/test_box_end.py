@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from helpers.token_texts import decoder, first
@@ -12,6 +12,10 @@ TOKENS = ["\\boxed{", "\\bo", "xed{", "{", "}", "}}", " ", "A", "\\}", "\\text{"
 
 
 @given(st.lists(st.integers(0, len(TOKENS) - 1), max_size=12))
+@example([0, 7, 4])
+@example([1, 2, 6, 7, 10, 7])
+@example([0, 4, 0, 9, 7, 5, 7])
+@example([0, 8, 7, 3, 4, 4])
 def test_an_answer_ends_where_its_first_box_that_says_something_closes(ids):
     def says_something(text: str) -> bool:
         """By hand: braces counted from the box on, escaped ones passed over."""

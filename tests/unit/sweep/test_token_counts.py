@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pandas as pd
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -9,7 +10,7 @@ from helpers.nested_sweeps import lengths, plans, salts, sweep
 from helpers.sweep_reference import OracleEngine, all_separate
 from m1flow.engines.journalled import JournalledEngine
 from m1flow.files.journal import Journal
-from m1flow.sweep.token_counts import nested_tokens, separate_tokens
+from m1flow.sweep.token_counts import _answers, nested_tokens, separate_tokens
 
 
 @settings(max_examples=60)
@@ -31,3 +32,10 @@ def test_nested_tokens_counts_what_the_sweep_decodes(formatters, tmp_path_factor
     with Journal(tmp_path_factory.mktemp("journal") / "j.jsonl") as journal:
         rows = sweep(formatter, JournalledEngine(lambda: oracle, "oracle", journal), plan)
     assert nested_tokens(rows, lengths(formatter, plan)) == oracle.decoded
+
+
+def test_an_end_that_is_a_token_counts_and_the_end_of_a_box_is_none():
+    texts = ["\\boxed{A}", "\\boxed{A}", "so A", "so A"]
+    rows = pd.DataFrame({"answer_tokens": 5, "answer_finished": [True, False, True, False], "answer_text": texts})
+    assert _answers(rows, stop_at_box=False) == 4 * 5 + 2
+    assert _answers(rows, stop_at_box=True) == 4 * 5 + 1

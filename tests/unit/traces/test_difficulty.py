@@ -26,6 +26,12 @@ def test_hard_by_a_range_of_pass_rates():
     assert rated["hard"].tolist() == [False, False, True]
 
 
+def test_rows_are_in_the_first_tables_order_and_nothing_is_said_where_nothing_is_lacking(caplog):
+    one, other = tables([1, 0, 0], [1, 0, 1])
+    rated = rate_difficulty([one.iloc[[2, 0, 1]], other], read(DifficultySettings, {}))
+    assert rated["question_id"].tolist() == ["z", "x", "y"] and not caplog.text
+
+
 def test_what_some_solver_never_attempted_is_not_rated(caplog):
     one, other = tables([1, 0, 0], [1, 0, 1])
     rated = rate_difficulty([one, other.iloc[1:]], read(DifficultySettings, {}))

@@ -166,6 +166,21 @@ def test_one_that_fails_ends_the_others_soon(monkeypatch):
     assert all(process.poll() is not None for process in processes)
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "shown"),
+    [("raise SystemExit(3)", "raise SystemExit('lost')", ""), ("pass", "raise SystemExit('lost')", "lost\n")],
+)
+def test_another_process_is_heard_unless_the_first_says_what_is_wrong(monkeypatch, capsys, first, second, shown):
+    monkeypatch.setattr(launch, "_GRACE_SECONDS", 0.5)
+
+    def start(rank, *others):
+        return subprocess.Popen([sys.executable, "-c", (first, second)[rank]], stderr=others[-1] or subprocess.DEVNULL)
+
+    monkeypatch.setattr(launch, "_process", start)
+    assert launch._run_here(Computation(processes=2), {}) != 0
+    assert capsys.readouterr().err == shown
+
+
 def test_a_stop_is_passed_on_and_its_status_handed_back():
     waits = (
         "import signal, sys, time; signal.signal(signal.SIGTERM, lambda *_: sys.exit(75)); print('up', flush=True); "
