@@ -43,6 +43,7 @@ STYLE = {"order", "grid", "opacity", "fillOpacity", "strokeWidth", "strokeDash",
 """Arguments that decide how the page and its charts look, which is looked at and not tested."""
 
 EQUIVALENT: dict[str, str] = {
+    "report/pool_section:84: self.difference > 0 -> self.difference >= 0": "a difference of 0 has returned before",
     "models/stop_texts:31: 1 -> 2": "one more length to look at, which is never reached",
     "answers/scorers/strict:15: 1 -> 2": "any version that differs from the last one is as good",
     "questions/formulary:196: 1 -> 2": "how long to look for a new question before giving up",

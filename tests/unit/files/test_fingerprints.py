@@ -27,6 +27,11 @@ def test_fingerprints_of_old_journals_still_hold():
     assert fingerprint({"b": [1, 2.5, None, True], "a": "é \ud800"}) == "190780ed7e218a39b615246757a9796b"
 
 
+def test_a_files_fingerprint_is_the_beginning_of_its_sha256(tmp_path):
+    (tmp_path / "a").write_bytes(b"abc")
+    assert fingerprint_path(tmp_path / "a") == "ba7816bf8f01cfea414140de5dae2223"
+
+
 def test_rows_share_a_fingerprint_whatever_file_holds_them(tmp_path):
     rows = [{"prompt": f"Which {n}?", "completion": "é", "kind": "fact"} for n in range(2500)]
     write_table(tmp_path / "one.parquet", rows, "corpora", provenance={"commit": "a"})

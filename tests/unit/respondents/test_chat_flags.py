@@ -26,8 +26,9 @@ def parsed(**changed) -> argparse.Namespace:
     parser = argparse.ArgumentParser(exit_on_error=False)
     add_chat_flags(parser, "solvers.<name>", SolverSettings)
     flags = {**FLAGS, **{f"--{name}": value for name, value in changed.items()}}
+    flags = {"--journal": "j.jsonl", **flags}
     given = [text for flag, value in flags.items() if value is not None for text in (flag, json.dumps(value))]
-    return parser.parse_args([*given, "--journal", "j.jsonl"])
+    return parser.parse_args(given)
 
 
 def test_settings_arrive_typed_and_what_is_recorded_is_what_was_given():
@@ -57,7 +58,7 @@ def test_a_wrong_setting_is_named_by_its_flag(changed, words):
         parsed(**changed)
 
 
-@pytest.mark.parametrize("flag", ["spec", "prompts", "seed"])
+@pytest.mark.parametrize("flag", ["spec", "prompts", "seed", "journal"])
 def test_what_every_model_needs_has_to_be_given(flag):
     with pytest.raises((SystemExit, argparse.ArgumentError)):
         parsed(**{flag: None})

@@ -20,6 +20,7 @@ def by_the_paper(text):
         (r"thus \boxed{B}", 1),
         (r"\boxed{\text{B}}", 1),
         (r"\boxed{x = B}", 1),
+        (r"\boxed{k_{A} = B}", 1),
         (r"\boxed{dexamethasone}", 1),
         (r"\boxed{B. Dexamethasone}", 1),
         (r"\boxed{A} no, \boxed{B}", 1),
