@@ -41,7 +41,10 @@ def test_one_of_several_lists_of_rows_is_asked_for_by_name(tmp_path):
     assert list(read_rows(path, "two")) == [{"q": "b"}]
     with pytest.raises(M1FlowError, match=r"d\.json: part: no rows under 'three'; choose from one, two"):
         list(read_rows(path, "three"))
-    with pytest.raises(M1FlowError, match=r"d\.json: part: missing; the file holds several lists of rows: one, two"):
+    with pytest.raises(
+        M1FlowError,
+        match=r"d\.json: part: not set, but the file holds several lists of rows; set it to one of one, two",
+    ):
         list(read_rows(path))
 
 

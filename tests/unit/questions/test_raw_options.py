@@ -46,7 +46,7 @@ def test_options_keep_their_labels(given, labels, texts):
 @pytest.mark.parametrize("given", ["A. x B. y", 3, None])
 def test_what_is_no_set_of_options_is_refused(given):
     with pytest.raises(
-        M1FlowError, match=rf"^f: opts: options are of type {type(given).__name__}; name a field with a list"
+        M1FlowError, match=rf"^f: opts: options are of type {type(given).__name__}; name a field that holds a list"
     ):
         labelled_options(given, "f: opts")
 

@@ -54,7 +54,10 @@ def test_a_part_of_a_file(tmp_path):
     assert list(records(path, part="two")[0]["stem"]) == ["Who?", "Which?"]
     with pytest.raises(M1FlowError, match=r"d\.json: part: no rows under 'three'; choose from one, two, note"):
         records(path, part="three")
-    with pytest.raises(M1FlowError, match=r"d\.json: part: missing; the file holds several lists of rows: one, two"):
+    with pytest.raises(
+        M1FlowError,
+        match=r"d\.json: part: not set, but the file holds several lists of rows; set it to one of one, two",
+    ):
         records(write(tmp_path / "d.json", {"one": [ROW], "two": [ROW]}))
 
 

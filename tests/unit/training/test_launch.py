@@ -220,5 +220,5 @@ def test_outside_a_job_several_nodes_are_refused():
     above: Iterator[dict[str, str]] = launch._environments_above()
     if any("SLURM_JOB_ID" in found for found in (os.environ, *above)):
         pytest.skip("these tests run in a SLURM job")
-    with pytest.raises(M1FlowError, match="work only inside a SLURM job"):
+    with pytest.raises(M1FlowError, match="works only inside a SLURM job"):
         launch._slurm_job()

@@ -29,7 +29,7 @@ def by_the_paper(text):
         ("I choose (C), not (A).", 0),  # the last lone letter
         ("it must be folic acid", 2),
         ("aspirin, or rather vitamin k", 3),
-        ("aspirin", 0),
+        ("aspirin dexamethason", 0),
         ("folik acit", 2),
         ("", 3),  # nothing said: the nearest option is the last one
     ],

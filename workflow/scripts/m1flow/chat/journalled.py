@@ -68,7 +68,7 @@ class JournalledChat:
             self._chat = None
 
     def __enter__(self) -> Self:
-        """Use as a context manager that closes."""
+        """Return self, which the end of the ``with`` block closes."""
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -25,14 +25,15 @@ class EndpointChat:
     """
 
     def __init__(self, name: str, settings: EndpointSettings, *, ledger: Ledger, purpose: str, thinks: bool):
-        """Take an endpoint of the config; nothing is sent yet.
+        """Set up an endpoint of the config; nothing is sent yet.
 
         Args:
             name: the endpoint's name, for messages.
             settings: its entry in ``endpoints``.
             ledger: the ledger to enter its bills in. The caller closes it.
             purpose: the stage that asks, such as "traces/r1"; the ledger keeps a sum for each.
-            thinks: whether the model thinks before it answers; text cut before a visible end of thinking has no answer.
+            thinks: whether the model thinks before it answers; if so, a text that is cut off before
+                thinking visibly ends has no answer.
 
         Raises:
             M1FlowError: the environment has no usable key.

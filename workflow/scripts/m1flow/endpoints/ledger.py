@@ -224,7 +224,7 @@ class Ledger:
             os.close(self._lock)
 
     def __enter__(self) -> Self:
-        """Use as a context manager that closes."""
+        """Return self, which the end of the ``with`` block closes."""
         return self
 
     def __exit__(self, *_: object) -> None:

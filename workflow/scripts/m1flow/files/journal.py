@@ -123,7 +123,7 @@ class Journal:
             os.close(self._handle)
 
     def __enter__(self) -> Self:
-        """Use as a context manager that closes."""
+        """Return self, which the end of the ``with`` block closes."""
         return self
 
     def __exit__(self, *_: object) -> None:

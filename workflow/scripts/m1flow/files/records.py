@@ -50,7 +50,9 @@ def _json_rows(file: Path) -> Iterable[Record]:
             raise
         return _jsonl_rows(file)  # the form of many data sets on the hub
     if isinstance(content, dict) and content and all(isinstance(rows, list) for rows in content.values()):
-        raise M1FlowError(f"{file}: part: missing; the file holds several lists of rows: {', '.join(content)}")
+        raise M1FlowError(
+            f"{file}: part: not set, but the file holds several lists of rows; set it to one of {', '.join(content)}"
+        )
     return _keyed(content)
 
 

@@ -205,7 +205,7 @@ class _Join:
         getattr(self, side).sign(level, low, high)
 
     def similar(self, task: int) -> Pairs:
-        """The similar pairs of the TASK_ROWS rows from ``task`` on."""
+        """The similar pairs among the TASK_ROWS rows that start at row ``task``."""
         found = []
         waiting: list[tuple[np.ndarray, np.ndarray]] = []
         count = 0
@@ -219,7 +219,7 @@ class _Join:
         return Pairs(*(np.concatenate(column) for column in zip(*found, strict=True)))
 
     def _near(self, first: int, last: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Pairs within both bounds, as places in the sorted lists."""
+        """The pairs within both bounds, as indices into the sorted lists."""
         stop = first
         while (start := stop) < last:
             shortest = self.rows.lengths[start]

@@ -44,7 +44,7 @@ def labelled_options(given: Any, where: str) -> tuple[list[str], list[Any]]:
     if isinstance(given, list):
         return list(LETTERS[: len(given)]), given
     raise M1FlowError(
-        f"{where}: options are of type {type(given).__name__}; name a field with a list, or with a mapping from "
+        f"{where}: options are of type {type(given).__name__}; name a field that holds a list, or a mapping from "
         "letters to texts"
     )
 

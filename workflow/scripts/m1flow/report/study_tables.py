@@ -49,7 +49,7 @@ def overall(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def read_loss(path: Path) -> pd.DataFrame:
-    """A loss curve: step, loss; steps whose loss isn't a number are left out.
+    """A loss curve as steps with their losses, without the steps whose loss isn't a number.
 
     Raises:
         M1FlowError: the file can't be read, or lacks a column.

@@ -56,12 +56,13 @@ class Model:
 
 
 def roster(config: Mapping[str, Any], accuracy: pd.DataFrame, dataset_sizes: Mapping[str, int]) -> list[Model]:
-    """Every model of the accuracy table: direct ones first, then by adapters, recipe, traces and place in the config.
+    """Every model of the accuracy table: first those that answer directly, then the others by adapters, recipe, number
+    of traces and place in the config.
 
     Args:
-        config: the resolved study config; models that it doesn't name are listed by the table alone.
+        config: the resolved study config; of models that it doesn't name, only what the table says is known.
         accuracy: rows of the accuracy contract.
-        dataset_sizes: rows of each dataset, by name.
+        dataset_sizes: the number of rows of each dataset, by its name.
     """
     budgets = accuracy.groupby("model")["budget"].max()
     listed = dict.fromkeys([*config.get("models", {}), *map(str, budgets.index)])

@@ -213,7 +213,8 @@ def _slurm_job() -> dict[str, str]:
             identity = {key: environment[key] for key in ("SLURM_JOB_ID", "SLURM_CONF") if key in environment}
             return identity | {"SLURM_JOBID": identity["SLURM_JOB_ID"]}
     raise M1FlowError(
-        "students: resources: nodes: several nodes work only inside a SLURM job; run with --profile profiles/slurm"
+        "students: resources: nodes: training on several nodes works only inside a SLURM job; run with --profile "
+        "profiles/slurm"
     )
 
 
