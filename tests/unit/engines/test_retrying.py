@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import json
 import weakref
@@ -13,6 +14,7 @@ from m1flow.engines.interface import Completion, Request
 from m1flow.engines.opening import open_engine
 from m1flow.engines.retrying import RetryingEngine
 from m1flow.errors import M1FlowError
+from m1flow.models.gpus import free_memory
 from m1flow.study.settings.engine import EngineSettings
 
 SETTINGS = EngineSettings(batch_size=8)
@@ -120,3 +122,54 @@ def test_a_cache_too_small_for_the_models_context_takes_what_is_asked_for(tmp_pa
     with pytest.raises(M1FlowError, match="engine: out of memory, even with smaller settings") as told:
         RetryingEngine(lambda settings: open_engine(folder, settings), settings, context=lambda: 8192)
     assert "\n" not in str(told.value)
+
+
+TAKEN = (
+    "vLLM can't load this model (Free memory on device cuda:0 (64.18/79.18 GiB) on startup is less than desired GPU "
+    "memory utilization (0.9, 71.26 GiB). Decrease GPU memory utilization or reduce GPU memory used by other "
+    "processes.)"
+)
+
+
+def test_a_gpu_that_others_use_too_is_tried_with_a_smaller_share_of_it():
+    opened = []
+
+    def factory(settings):
+        opened.append(settings.gpu_memory_utilization)
+        if settings.gpu_memory_utilization > 0.8:
+            raise M1FlowError(TAKEN)
+        return Limited(settings)
+
+    RetryingEngine(factory, SETTINGS, context=lambda: 100)
+    assert opened == [0.9, 0.765]
+
+
+def test_a_gpu_that_others_fill_is_told_with_its_own_cure():
+    def factory(settings):
+        raise M1FlowError(TAKEN)
+
+    with pytest.raises(M1FlowError, match="even with smaller settings .*; end the other processes that use this GPU"):
+        RetryingEngine(factory, SETTINGS, context=lambda: 100)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("vllm") is None, reason="vllm is not installed")
+def test_a_compiled_model_whose_engine_did_not_start_is_let_go(tmp_path, monkeypatch):
+    import torch
+
+    from m1flow.engines.backends import vllm as backend
+
+    if torch.cuda.is_available():
+        pytest.skip("a GPU's cache isn't sized by memory_mb")
+    arguments = backend.engine_arguments
+    # As on a GPU, where models are compiled; on the CPU, none is.
+    monkeypatch.setattr(backend, "engine_arguments", lambda *given: arguments(*given) | {"enforce_eager": False})
+    monkeypatch.setattr(backend, "_compile_nothing", lambda: None)
+    folder = build_model(tmp_path / "model")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"max_position_embeddings": 8192}))
+    before = {id(thing) for thing in gc.get_objects() if issubclass(type(thing), torch.nn.Module)}
+    with pytest.raises(M1FlowError, match="larger than the available KV cache memory"):
+        open_engine(folder, EngineSettings(name="vllm", memory_mb=1, batch_size=4))
+    free_memory()
+    left = [thing for thing in gc.get_objects() if issubclass(type(thing), torch.nn.Module) and id(thing) not in before]
+    assert not [type(thing).__name__ for thing in left if list(thing.parameters())]

@@ -16,9 +16,13 @@ from m1flow.text.shown import one_line
 log = logging.getLogger(__name__)
 
 _CACHE_TOO_SMALL = ("no available memory for the cache blocks", "larger than the available kv cache memory")
+_TAKEN_BY_OTHERS = "less than desired gpu memory utilization"
 _CURE = (
     "lower engine.batch_size or engine.max_model_len, or provide more memory: on GPUs with a larger "
     "engine.tensor_parallel_size, on a CPU with a larger engine.memory_mb"
+)
+_CURE_IF_TAKEN = (
+    "end the other processes that use this GPU (nvidia-smi lists them), or lower engine.gpu_memory_utilization"
 )
 
 
@@ -90,7 +94,8 @@ class RetryingEngine:
         if reason is None:
             raise error
         if self._retried:
-            raise M1FlowError(f"engine: out of memory, even with smaller settings ({reason}); {_CURE}") from None
+            cure = _CURE_IF_TAKEN if _TAKEN_BY_OTHERS in reason.lower() else _CURE
+            raise M1FlowError(f"engine: out of memory, even with smaller settings ({reason}); {cure}") from None
         self._retried = True
         smaller = smaller_settings(self._settings, self._context(), reason)
         changed = {key: value for key, value in smaller.dump().items() if value != getattr(self._settings, key)}
@@ -123,7 +128,7 @@ def _out_of_memory(error: BaseException | None) -> str | None:
     while error is not None:
         text = str(error).lower()
         if isinstance(error, MemoryError) or any(
-            sign in text for sign in (*_CACHE_TOO_SMALL, "out of memory", "can't allocate memory")
+            sign in text for sign in (*_CACHE_TOO_SMALL, _TAKEN_BY_OTHERS, "out of memory", "can't allocate memory")
         ):
             return one_line(error) or type(error).__name__
         error = error.__cause__

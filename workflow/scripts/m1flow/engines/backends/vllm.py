@@ -27,6 +27,9 @@ _ENVIRONMENT = {
     "VLLM_LOGGING_LEVEL": "ERROR",
     "VLLM_LOGGING_STREAM": "ext://sys.stderr",
     "VLLM_PLUGINS": "",
+    # Samples have seeds, for which vLLM never takes FlashInfer's sampler; warming it up needs nvcc and ninja.
+    "VLLM_USE_FLASHINFER_SAMPLER": "0",
+    "FLASHINFER_LOGGING_LEVEL": "ERROR",
     "HF_HUB_OFFLINE": "1",
     "GLOO_LOG_LEVEL": "ERROR",
 }
@@ -212,20 +215,35 @@ def _start(folder: Path, context: int, settings: EngineSettings) -> Any:
     arguments = engine_arguments(folder, context, settings)
     from vllm import EngineArgs
     from vllm.platforms import current_platform
+    from vllm.usage.usage_lib import UsageContext
     from vllm.v1.engine.llm_engine import LLMEngine
 
     try:
         with _no_garbage_collection(), warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # vLLM's own, about its use of torch
-            config = EngineArgs(**arguments).create_engine_config()
+            # As vLLM's own LLM class asks: 8,192 or 16,384 tokens in a step on a GPU, by its memory, instead of 2,048.
+            config = EngineArgs(**arguments).create_engine_config(UsageContext.LLM_CLASS)
             if current_platform.is_cpu():
                 _check_heads(config.model_config.get_head_size())
             return LLMEngine.from_vllm_config(config, disable_log_stats=True)
     except (ValueError, RuntimeError) as error:
+        _unhook_models()
         raise M1FlowError(
             f"{folder}: vLLM can't load this model ({' '.join(str(error).split())[:300]}); "
             "change the setting that vLLM names, or set engine.name to transformers"
         ) from error
+
+
+def _unhook_models() -> None:
+    """Let a model go whose engine didn't start: until it is unhooked, torch's compiler holds it, and its memory.
+
+    vLLM unhooks a model when its engine is deleted, but there is none to delete if the start fails.
+    """
+    from vllm.compilation.wrapper import TorchCompileWithNoGuardsWrapper
+
+    for thing in gc.get_objects():
+        if issubclass(type(thing), TorchCompileWithNoGuardsWrapper):
+            thing.cleanup()
 
 
 def _check_heads(width: int) -> None:
