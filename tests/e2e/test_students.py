@@ -152,7 +152,7 @@ def test_a_job_that_is_told_to_stop_saves_and_the_next_run_goes_on(trained):
 
     def stop() -> bool:
         """Once training is under way, ask the script (not Snakemake) to stop, as SLURM does before the time limit."""
-        if not log.exists() or "step 20 of" not in log.read_text():
+        if not log.exists() or "step 30 of" not in log.read_text():
             return False
         for process in psutil.process_iter(["cmdline"]):
             command = process.info["cmdline"] or []

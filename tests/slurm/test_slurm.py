@@ -203,7 +203,7 @@ def test_the_check_finds_nothing_wrong_here(cluster, unrun):
     done = check(unrun)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "problem" not in done.stdout
-    assert "this Python runs in it" in done.stdout
+    assert "this Python runs in the job" in done.stdout
 
 
 @pytest.mark.parametrize(
