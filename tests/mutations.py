@@ -40,15 +40,26 @@ AS_WELL = {"study/settings": "project/test_documentation.py", "engines/backends"
 """Folders whose modules are tested by another file as well: of the settings' defaults, and of how models are loaded."""
 
 STYLE = {"order", "grid", "opacity", "fillOpacity", "strokeWidth", "strokeDash", "padding", "tickCount", "size"}
-"""Arguments that decide how the page and its charts look, which is looked at and not tested."""
+"""Arguments in the room ``report`` that decide how the page and its charts look, which no test checks."""
 
-EQUIVALENT: dict[str, str] = {
-    "report/pool_section:84: self.difference > 0 -> self.difference >= 0": "a difference of 0 has returned before",
-    "models/stop_texts:31: 1 -> 2": "one more length to look at, which is never reached",
-    "answers/scorers/strict:15: 1 -> 2": "any version that differs from the last one is as good",
-    "questions/formulary:196: 1 -> 2": "how long to look for a new question before giving up",
+EQUIVALENT: dict[tuple[str, str, str], str] = {
+    (
+        "report/pool_section",
+        "return f\"{abs(self.difference):,} too {'many' if self.difference > 0 else 'few'}\"",
+        "self.difference > 0 -> self.difference >= 0",
+    ): "a difference of 0 has returned before",
+    (
+        "answers/scorers/strict",
+        "SCORER = Scorer(version=1, reads_right_option=False, read=read)",
+        "1 -> 2",
+    ): "any other version is as good",
+    (
+        "questions/formulary",
+        'misses = misses + 1 if question["stem"] in by_stem else 0',
+        "1 -> 2",
+    ): "how long to look for a new question before giving up",
 }
-"""Mutations that nothing could notice, as the script prints them, with the reason."""
+"""Mutations that nothing could notice, by module, line of code and change, with the reason."""
 
 COMPARISONS = {
     ast.Lt: ast.LtE,
@@ -94,8 +105,9 @@ class Mutation:
 
 def mutations(module: str) -> list[Mutation]:
     """All mutations of a module."""
-    tree = _tree(module)
-    hidden = _unobservable(tree)
+    text = _text(module)
+    tree, lines = ast.parse(text), text.splitlines()
+    hidden = _unobservable(tree, module.startswith("report/"))
     found = []
     for number, node in enumerate(ast.walk(tree)):
         if id(node) in hidden:
@@ -103,20 +115,22 @@ def mutations(module: str) -> list[Mutation]:
         for change, values in enumerate(_changes(node)):
             changed = copy(node)
             changed.__dict__.update(values)
-            found.append(Mutation(module, node.lineno, ast.unparse(node), ast.unparse(changed), number, change))
-    return [mutation for mutation in found if str(mutation) not in EQUIVALENT]
+            before, after = ast.unparse(node), ast.unparse(changed)
+            if (module, lines[node.lineno - 1].strip(), f"{before} -> {after}") not in EQUIVALENT:
+                found.append(Mutation(module, node.lineno, before, after, number, change))
+    return found
 
 
 def mutated(mutation: Mutation) -> str:
     """The module's text with the mutation."""
-    tree = _tree(mutation.module)
+    tree = ast.parse(_text(mutation.module))
     node = next(node for number, node in enumerate(ast.walk(tree)) if number == mutation.node)
     node.__dict__.update(list(_changes(node))[mutation.change])
     return ast.unparse(tree)
 
 
-def _tree(module: str) -> ast.Module:
-    return ast.parse((ROOT / LIBRARY / f"{module}.py").read_text(encoding="utf-8"))
+def _text(module: str) -> str:
+    return (ROOT / LIBRARY / f"{module}.py").read_text(encoding="utf-8")
 
 
 def _changes(node: ast.AST) -> Iterator[dict]:
@@ -136,7 +150,7 @@ def _changes(node: ast.AST) -> Iterator[dict]:
         yield {"value": node.value + 1}
 
 
-def _unobservable(tree: ast.Module) -> set[int]:
+def _unobservable(tree: ast.Module, of_report: bool) -> set[int]:
     """Ids of nodes that no test can or may observe.
 
     Nothing evaluates type annotations and what only type checkers import. Decorators freeze dataclasses or size caches,
@@ -148,7 +162,7 @@ def _unobservable(tree: ast.Module) -> set[int]:
         parts += getattr(node, "decorator_list", [])
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "zip":
             parts += node.keywords
-        if isinstance(node, ast.Call):
+        if isinstance(node, ast.Call) and of_report:
             parts += [keyword for keyword in node.keywords if keyword.arg in STYLE]
         if isinstance(node, ast.Assign) and re.search("(SECONDS|WAIT)$", ast.unparse(node.targets[0])):
             parts.append(node)

@@ -22,8 +22,8 @@ def accuracy(demo) -> pd.DataFrame:
     return table.set_index(["model", "benchmark", "budget"]).sort_index()
 
 
-def test_a_second_run_does_nothing(demo):
-    assert "Nothing to be done" in demo.snakemake().stdout
+def test_a_second_run_does_nothing(demo, tmp_path):
+    assert "Nothing to be done" in demo.copied_to(tmp_path / "project").snakemake().stdout
 
 
 def test_accuracy_rises_with_the_budget_and_saturates(accuracy):
@@ -126,6 +126,7 @@ def test_the_report_is_one_offline_page(demo):
     assert len(page) < 15_000_000
 
 
-def test_snakemakes_own_report_is_made(demo):
-    demo.snakemake("--report", "snakemake-report.html")
-    assert (demo.folder / "snakemake-report.html").stat().st_size > 100_000
+def test_snakemakes_own_report_is_made(demo, tmp_path):
+    copy = demo.copied_to(tmp_path / "project")
+    copy.snakemake("--report", "snakemake-report.html")
+    assert (copy.folder / "snakemake-report.html").stat().st_size > 100_000

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from helpers.token_texts import decoder, first
@@ -13,6 +13,8 @@ TOKENS = ["#", "##", " ", "Fi", "nal", "Final", "## Final", "x## F", "inal y", "
 
 
 @given(st.lists(st.integers(0, len(TOKENS) - 1), max_size=12))
+@example([9, 6])
+@example([7, 8])
 def test_a_marker_is_met_at_the_token_that_completes_it(ids):
     decode = decoder(TOKENS)
     expected = next((count for count in range(1, len(ids) + 1) if MARKER in decode(ids[:count])), None)

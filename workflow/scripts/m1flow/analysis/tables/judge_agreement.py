@@ -4,7 +4,7 @@ Methods and sources:
     Shares: the Wilson score interval, as in `intervals`.
     Cohen's kappa, agreement beyond what both labellers' habits would give by chance: Cohen 1960, Educ. Psychol.
     Meas. 20:37; its interval from the large-sample standard error of Fleiss, Cohen and Everitt 1969, Psychol. Bull.
-    72:323, eq. 13.
+    72:323.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from m1flow.analysis.intervals import wilson
+from m1flow.analysis.intervals import CONFIDENCE, wilson
 from m1flow.analysis.table import Table
 from m1flow.files.column_kinds import Kind
 from m1flow.files.parquet import read_table
@@ -27,7 +27,7 @@ ALL_LABELS = "all"
 """The ``hand_label`` of the row over all hand labels."""
 
 _KAPPA = ["kappa", "kappa_low", "kappa_high"]
-_Z = float(special.ndtri(0.975))
+_Z = float(special.ndtri(0.5 + CONFIDENCE / 2))
 _NO_WIDTH = 1e-6  # a standard error that is 0 but for rounding
 
 
