@@ -63,7 +63,7 @@ lint: $(RUN) $(VLLM) $(DEV)  ## style of Python and Snakemake code
 	@snakemake --lint
 
 .PHONY: docs
-docs: $(RUN) $(VLLM) $(DEV)  ## write the generated files: pages of docs/reference, and config/schema.json
+docs: $(RUN) $(DEV)  ## write the generated files: pages of docs/reference, and config/schema.json
 	@python docs/write_config.py
 	@python docs/write_workflow.py
 	@python docs/write_tables.py
@@ -71,12 +71,12 @@ docs: $(RUN) $(VLLM) $(DEV)  ## write the generated files: pages of docs/referen
 	@python docs/write_commands.py
 
 .PHONY: site
-site: $(RUN) $(VLLM) $(DEV)  ## build the documentation as a site in docs/_build; broken links make it fail
+site: $(RUN) $(DEV)  ## build the documentation as a site in docs/_build; broken links make it fail
 	@sphinx-build -W --keep-going -q -b html docs docs/_build
 	@cp docs/_build/README.html docs/_build/index.html
 
 .PHONY: links
-links: $(RUN) $(VLLM) $(DEV)  ## check that addresses in the documentation answer; needs the network
+links: $(RUN) $(DEV)  ## check that addresses in the documentation answer; needs the network
 	@sphinx-build -q -b linkcheck docs docs/_build/links
 
 .PHONY: slurm-check
