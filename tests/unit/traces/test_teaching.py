@@ -83,6 +83,7 @@ def test_the_exact_solver_is_right_unless_it_slips(ward):
     slipping, outcomes = taught(FormularyRespondent("t", 0.5, read(FormularySettings, WORLD), 0), ward)
     assert 0 < outcomes.pop("verified") < 60 and set(outcomes) <= {"wrong", "unparsed"}
     assert slipping.loc[slipping["outcome"] == "unparsed", "parsed_index"].isna().all()
+    assert (slipping["verified"] == (slipping["outcome"] == "verified")).all()
     again, _ = taught(FormularyRespondent("t", 0.5, read(FormularySettings, WORLD), 0), ward)
     assert again.equals(slipping)
 
