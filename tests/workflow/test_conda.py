@@ -73,6 +73,7 @@ def inactive(conda: Path) -> dict[str, str]:
     return {"PATH": os.pathsep.join([os.environ["PATH"], str(conda / "bin")])}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shell", [active, inactive])
 def test_jobs_run_in_their_environment(project, conda, monkeypatch, shell):
     for name, value in shell(conda).items():
@@ -83,6 +84,7 @@ def test_jobs_run_in_their_environment(project, conda, monkeypatch, shell):
     assert f" in {environment}\n" in log
 
 
+@pytest.mark.slow
 def test_packages_of_the_user_stay_out_of_environments_alone(project, conda, monkeypatch):
     for name, value in inactive(conda).items():
         monkeypatch.setenv(name, value)

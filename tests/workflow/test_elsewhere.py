@@ -11,6 +11,8 @@ import yaml
 
 from helpers.project import ROOT, Project
 
+pytestmark = pytest.mark.slow
+
 QUESTIONS = "results/demo/questions/wards.parquet"
 CALLED_BY_PATH = """
 configfile: "mine.yaml"

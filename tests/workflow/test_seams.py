@@ -34,6 +34,7 @@ def edited(project, path: str) -> None:
     file.write_text(file.read_text(encoding="utf-8") + "\n\nEDITED = True\n", encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_an_adapter_is_code_of_its_sources_alone(project):
     assert collected_again(project) == []
     (project.folder / SCRIPTS / "questions" / "adapters" / "added.py").write_text("raise SystemExit('imported')\n")

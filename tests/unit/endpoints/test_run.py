@@ -11,6 +11,7 @@ from m1flow.chat.turns import UserTurn
 from m1flow.errors import M1FlowError
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", FAULTS)
 def test_each_fault_is_survived(ledger, fault, monkeypatch):
     monkeypatch.setattr("m1flow.endpoints.run._LONGEST_WAIT", 0.2)
@@ -123,6 +124,7 @@ def test_a_model_of_another_name_stops_before_it_costs_much(ledger):
         assert len(ask(chat(proxy, ledger, answers_as="tiny-2026-01-01"), texts)) == 500
 
 
+@pytest.mark.slow
 def test_a_question_without_an_answer_is_given_up_and_the_others_go_on(ledger):
     def respond(body, _):
         return (500, {}, "{}") if body["messages"][0]["content"] == "q3" else completion(body)

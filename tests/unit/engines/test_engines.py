@@ -16,6 +16,8 @@ from helpers.engine_requests import END, ENGINES, generate, requests
 from m1flow.engines.interface import Request, Sampling, end_of
 from m1flow.errors import M1FlowError
 
+pytestmark = pytest.mark.slow
+
 SAMPLINGS = [Sampling(), Sampling(0.8, 1.0, 5), Sampling(1.0, 0.9, 70)]
 each_sampling = pytest.mark.parametrize("sampling", SAMPLINGS, ids=["greedy", "sampled", "top-p"])
 

@@ -105,6 +105,7 @@ def test_other_errors_are_not_tried_again():
     assert len(opened) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(importlib.util.find_spec("vllm") is None, reason="vllm is not installed")
 def test_a_cache_too_small_for_the_models_context_takes_what_is_asked_for(tmp_path):
     import torch
@@ -152,6 +153,7 @@ def test_a_gpu_that_others_fill_is_told_with_its_own_cure():
         RetryingEngine(factory, SETTINGS, context=lambda: 100)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(importlib.util.find_spec("vllm") is None, reason="vllm is not installed")
 def test_a_compiled_model_whose_engine_did_not_start_is_let_go(tmp_path, monkeypatch):
     import torch

@@ -161,6 +161,7 @@ def test_the_script_writes_all_three_and_names_a_corrupt_table(tmp_path, tiny_qu
     assert corrupt.stderr.splitlines()[-1].startswith("error: b.parquet: not a readable Parquet file")
 
 
+@pytest.mark.slow
 @pytest.mark.real
 def test_recall_of_planted_copies_in_real_benchmarks(real):
     sources = [real[name] for name in ("medmcqa", "medqa", "headqa", "pubmedqa", "recorded")]

@@ -193,6 +193,7 @@ def test_the_method_trains_a_student(page, model, tmp_path):
     assert (out / "model.safetensors").is_file() and (out / "README.md").is_file()
 
 
+@pytest.mark.slow
 def test_the_table_and_its_figure_are_on_the_page(tmp_path, monkeypatch):
     text = (PAGES / "table.md").read_text(encoding="utf-8")
     shown = re.findall(r"`workflow/scripts/(m1flow/\S+)/(\w+)\.py`[^`]*\n\n```python\n(.*?)^```$", text, re.M | re.S)

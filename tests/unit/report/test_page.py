@@ -39,6 +39,7 @@ def hostile_page(tmp_path_factory) -> Path:
     return page_of(once(tmp_path_factory, "hostile_report", make_hostile_report))
 
 
+@pytest.mark.slow
 def test_tables_have_the_same_bytes_every_time(study, tmp_path):
     for name in study.tables():
         flags = [flag.replace(str(study.root / "tables"), str(tmp_path)) for flag in study.table_flags(name)]
@@ -66,6 +67,7 @@ def test_the_page_takes_macro_averages_from_their_table(study, monkeypatch):
     pd.testing.assert_frame_equal(shown.reset_index(drop=True), expected, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_study_of_direct_models_has_no_findings_and_a_page(tmp_path):
     made = make_study(tmp_path, questions=6, models=("tiny",))
     run_script("make_table", made.table_flags("accuracy"))
@@ -134,6 +136,7 @@ def test_page_says_why_a_comparison_is_missing(page):
     assert "At equal thinking tokens" not in text
 
 
+@pytest.mark.slow
 def test_page_compares_what_several_samples_and_orders_allow(hostile_page):
     text = Outline(hostile_page.read_text(encoding="utf-8")).text
     for reason in ("nothing to vote on", "nowhere to stop", "one order only", "no confidence", "nothing to withhold"):
@@ -245,12 +248,14 @@ def test_contents_lead_to_every_section(page):
     assert len(ids) == len(set(ids)) and set(links) <= set(ids)
 
 
+@pytest.mark.slow
 def test_page_has_the_same_bytes_every_time(study, page, tmp_path):
     flags = [f.replace(str(study.root / "report"), str(tmp_path)) for f in study.report_flags()]
     run_script("render_report", flags[: flags.index("--figures")])
     assert (tmp_path / "index.html").read_text(encoding="utf-8") == page
 
 
+@pytest.mark.slow
 def test_hostile_text_stays_text(hostile_page):
     html = hostile_page.read_text(encoding="utf-8")
     outline = Outline(html)

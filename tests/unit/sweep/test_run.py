@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pandas as pd
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -18,6 +19,7 @@ from m1flow.sweep.plan import SweepPlan
 from m1flow.sweep.token_counts import nested_tokens, separate_tokens
 
 
+@pytest.mark.slow
 @settings(max_examples=150)
 @given(
     plan=plans,
@@ -35,6 +37,7 @@ def test_nested_rows_equal_separate_runs(formatters, plan, stop_rate, salt, name
     assert (nested["thinking_tokens"] <= nested["budget"]).all()
 
 
+@pytest.mark.slow
 @settings(max_examples=80)
 @given(salt=salts, answer_tokens=st.integers(1, 60), stop_rate=st.sampled_from([0.0, 0.02]))
 def test_an_answer_that_stops_at_its_box_is_the_beginning_of_one_that_goes_on(

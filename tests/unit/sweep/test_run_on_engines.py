@@ -25,6 +25,8 @@ from m1flow.sweep.shards import deal
 from m1flow.training.random_weights import init_base
 from m1flow.training.tokenizer import train_tokenizer
 
+pytestmark = pytest.mark.slow
+
 ENGINES = ["transformers"] + (["vllm"] if importlib.util.find_spec("vllm") else [])
 QUESTIONS, SEED = 3, 5
 ARCHITECTURE = {"hidden_size": 64, "intermediate_size": 128, "layers": 2, "heads": 2, "rope_theta": 100}

@@ -12,6 +12,8 @@ from m1flow.engines.opening import open_engine
 from m1flow.errors import M1FlowError
 from m1flow.study.settings.engine import EngineSettings
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.skipif("vllm" not in ENGINES, reason="vllm is not installed")
 def test_vllm_reuses_a_warm_prefix(engines):
